@@ -1,4 +1,14 @@
-import type { DescMethod, DescMethodBiDiStreaming, DescMethodServerStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { shared } from "./fail.ts";
 
 /** Who calls, as proven by the access token. Never taken from a request field. */
@@ -36,22 +46,26 @@ export interface Item {
 }
 
 type ItemOf<T> = T extends { items: (infer I)[] } ? I : never;
-type InitItemOf<T> = T extends { items?: (infer I)[] } ? I : never;
+type InitOf<T> = T extends Message ? MessageInitShape<GenMessage<T>> : never;
+type WithoutRef<T> = T | Omit<Exclude<InitOf<T>, T>, "ref">;
 
 /** What one item of a bidi method's request batches is. */
 export type RequestItem<M extends DescMethod> = ItemOf<MessageShape<M["input"]>>;
 /** What one item of a bidi method's response batches is. */
 export type ResponseItem<M extends DescMethod> = ItemOf<MessageShape<M["output"]>>;
+/** What a caller gives for one item: the item without its `ref`, which the stream fills in. */
+export type RequestItemInit<M extends DescMethod> = WithoutRef<RequestItem<M>>;
 /** What a handler returns for one item: the answer without its `ref`, which the door fills in. */
-export type ResponseItemInit<M extends DescMethod> = Omit<InitItemOf<Exclude<MessageInitShape<M["output"]>, MessageShape<M["output"]>>>, "ref" | "$typeName" | "$unknown">;
+export type ResponseItemInit<M extends DescMethod> = WithoutRef<ResponseItem<M>>;
 
-type Handler<M extends DescMethod> = M extends DescMethodUnary<infer I, infer O>
-  ? (request: MessageShape<I>, context: CallContext) => Promise<MessageInitShape<O>> | MessageInitShape<O>
-  : M extends DescMethodServerStreaming<infer I, infer O>
-    ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<MessageInitShape<O>>
-    : M extends DescMethodBiDiStreaming
-      ? (item: RequestItem<M>, context: CallContext) => Promise<ResponseItemInit<M>> | ResponseItemInit<M>
-      : never;
+type Handler<M extends DescMethod> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, context: CallContext) => Promise<MessageInitShape<O>> | MessageInitShape<O>
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, context: CallContext) => AsyncIterable<MessageInitShape<O>>
+      : M extends DescMethodBiDiStreaming
+        ? (item: RequestItem<M>, context: CallContext) => Promise<ResponseItemInit<M>> | ResponseItemInit<M>
+        : never;
 
 /**
  * A service's handlers, one per method that exists already; the others answer UNIMPLEMENTED.
