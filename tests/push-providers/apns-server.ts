@@ -131,6 +131,7 @@ export class ApnsServer {
   }
 
   async close(): Promise<void> {
+    this.#log.close();
     await this.#listening?.close();
     this.#folder.remove();
   }

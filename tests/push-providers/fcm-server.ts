@@ -134,6 +134,7 @@ export class FcmServer {
   }
 
   async close(): Promise<void> {
+    this.#log.close();
     await this.#listening?.close();
     this.#folder.remove();
   }

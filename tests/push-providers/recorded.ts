@@ -19,6 +19,7 @@ export type PushPredicate = (push: RecordedPush) => boolean;
 interface Waiter {
   readonly predicate: PushPredicate;
   readonly resolve: (push: RecordedPush) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** The newest requests of one provider, and those who wait for one. */
@@ -42,20 +43,20 @@ export class PushLog {
   until(predicate: PushPredicate, timeoutMs = 5_000): Promise<RecordedPush> {
     const known = this.requests.find(predicate);
     if (known !== undefined) return Promise.resolve(known);
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        predicate,
-        resolve: (push) => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          resolve(push);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        reject(new Error(`no such push request within ${timeoutMs} ms (${this.requests.length} others)`));
-      }, timeoutMs);
-      this.#waiters.add(waiter);
+    const { promise, resolve, reject } = Promise.withResolvers<RecordedPush>();
+    const waiter: Waiter = { predicate, resolve, reject };
+    this.#waiters.add(waiter);
+    const timer = setTimeout(() => {
+      reject(new Error(`no such push request within ${timeoutMs} ms (${this.requests.length} others)`));
+    }, timeoutMs);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#waiters.delete(waiter);
     });
+  }
+
+  /** Lets go of everyone who still waits. */
+  close(): void {
+    for (const waiter of this.#waiters) waiter.reject(new Error("the push provider was closed"));
   }
 }
