@@ -57,13 +57,13 @@ export class DeclaredStream {
     return [...this.#patterns.keys()].map((name) => this.filterOf(name));
   }
 
-  #fill(name: string, valueOf: (token: string) => string): string {
+  #fill(name: string, fill: (token: string) => string): string {
     const pattern = this.#patterns.get(name);
     if (pattern === undefined) throw new TypeError(`stream ${this.name} has no subject named ${name}`);
     let subject = "";
     for (const part of pattern) {
       if (subject !== "") subject += ".";
-      subject += part.token === undefined ? part.literal : valueOf(part.token);
+      subject += part.token === undefined ? part.literal : fill(part.token);
     }
     return subject;
   }

@@ -1,0 +1,190 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { Msg } from "@nats-io/transport-node";
+import { Delivery } from "./bus-delivery.ts";
+import { defaultRetryDelayMs, Lanes } from "./bus-lanes.ts";
+import type { Link } from "./bus-link.ts";
+import { Puller } from "./bus-pull.ts";
+import {
+  type ConsumeOptions,
+  type Consumption,
+  type Outcome,
+  PublishError,
+  type Published,
+  type PublishOptions,
+} from "./bus-types.ts";
+import { shared } from "./fail.ts";
+
+/** Where poison goes. */
+const DEAD_STREAM = "DEAD";
+const SLOW_BATCH_MS = 30_000;
+
+/** What a consumption needs beside its options. */
+export interface ConsumeDependencies {
+  readonly link: Link;
+  readonly jsm: JetStreamManager;
+  readonly ackWaitMs: number;
+  publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published>;
+  recreate(): Promise<void>;
+  /** Called once it has stopped. */
+  onStopped(consumption: Consumption): void;
+}
+
+/** Pulls a durable consumer's messages and hands them over by lanes. */
+export class LaneConsumption implements Consumption {
+  readonly #options: ConsumeOptions;
+  readonly #needs: ConsumeDependencies;
+  readonly #lanes: Lanes<Delivery>;
+  readonly #puller: Puller;
+  /** By stream sequence: what this process has been given and has not settled. */
+  readonly #held = new Map<number, Delivery>();
+  /** The sequences settled last: their acknowledgements may be lost, then they are delivered again. */
+  readonly #settled = new Set<number>();
+  readonly #ticker: NodeJS.Timeout;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: ConsumeOptions, needs: ConsumeDependencies) {
+    this.#options = options;
+    this.#needs = needs;
+    this.#lanes = new Lanes<Delivery>({
+      lanes: options.lanes,
+      maxBatch: options.maxBatch,
+      lingerMs: options.lingerMs ?? 0,
+      log: needs.link.log.child({ stream: options.stream, consumer: options.consumer }),
+      handle: (batch) => this.#handle(batch),
+      retryDelayMs: options.retryDelayMs ?? defaultRetryDelayMs,
+      poison: (message, error) => options.poison?.(message, error),
+      done: (message) => this.#settle(message),
+      bury: (message, reason) => this.#bury(message, reason),
+    });
+    this.#puller = new Puller(needs.link, needs.jsm, {
+      stream: options.stream,
+      consumer: options.consumer,
+      room: () => options.maxInFlight - this.#held.size,
+      threshold: Math.max(1, Math.floor(options.maxInFlight / 4)),
+      receive: (message) => this.#receive(message),
+      recreate: () => {
+        this.#settled.clear();
+        return needs.recreate();
+      },
+    });
+    this.#ticker = setInterval(() => this.#tick(), Math.min(1000, needs.ackWaitMs / 6));
+  }
+
+  async lag(): Promise<number> {
+    try {
+      const info = await this.#needs.jsm.consumers.info(this.#options.stream, this.#options.consumer);
+      return info.num_pending;
+    } catch (error) {
+      throw shared.unavailable(`consumer ${this.#options.consumer} can't be asked`, error);
+    }
+  }
+
+  held() {
+    return { messages: this.#held.size, lanes: this.#lanes.size, running: this.#lanes.running };
+  }
+
+  stop(drainMs = 10_000): Promise<void> {
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    await Promise.all([this.#lanes.close(drainMs), this.#puller.stop(drainMs)]);
+    clearInterval(this.#ticker);
+    const unhandled = this.#lanes.leftovers().sort((a, b) => a.sequence - b.sequence);
+    for (const message of unhandled) message.nak(this.#needs.link);
+    this.#held.clear();
+    this.#needs.onStopped(this);
+  }
+
+  /** Must not throw: it runs inside the driver's parser. */
+  #receive(message: Msg): void {
+    const { link } = this.#needs;
+    try {
+      const delivery = new Delivery(message, performance.now());
+      const again = delivery.deliveries > 1;
+      if (again && this.#settled.has(delivery.sequence)) delivery.ack(link);
+      else if (!this.#held.has(delivery.sequence)) this.#hold(delivery);
+      else link.log.debug({ sequence: delivery.sequence }, "bus: delivered again while it is handled");
+    } catch (error) {
+      link.log.error({ err: error, subject: message.subject }, "bus: a message can't be taken");
+    }
+  }
+
+  #hold(delivery: Delivery): void {
+    this.#held.set(delivery.sequence, delivery);
+    let lane: number | string;
+    try {
+      lane = this.#options.laneOf(delivery);
+    } catch (error) {
+      delivery.undeliverable = `no lane: ${error instanceof Error ? error.message : String(error)}`;
+      lane = "\0undeliverable";
+    }
+    this.#lanes.add(lane, delivery);
+  }
+
+  #handle(batch: readonly Delivery[]): Promise<void> | Promise<readonly Outcome[]> {
+    if (batch[0]?.undeliverable === undefined) return this.#options.handle(batch);
+    return Promise.resolve(batch.map((message) => ({ dead: message.undeliverable ?? "no lane" })));
+  }
+
+  #settle(message: Delivery): void {
+    message.ack(this.#needs.link);
+    this.#held.delete(message.sequence);
+    this.#settled.add(message.sequence);
+    if (this.#settled.size > 2 * this.#options.maxInFlight) {
+      const [oldest] = this.#settled;
+      if (oldest !== undefined) this.#settled.delete(oldest);
+    }
+    this.#puller.pull();
+  }
+
+  /** Moves a message to the DEAD stream: stored there first, acknowledged then. */
+  async #bury(message: Delivery, reason: string): Promise<void> {
+    const { stream, consumer } = this.#options;
+    const options: PublishOptions = {
+      expectStream: DEAD_STREAM,
+      messageId: `${stream}:${message.sequence}:${consumer}`,
+      traceparent: message.traceparent,
+      headers: deadHeaders(message, stream, consumer, reason),
+    };
+    try {
+      await this.#needs.publish(`dead.${stream}`, message.data, options);
+    } catch (error) {
+      if (!(error instanceof PublishError) || error.kind !== "refused" || message.data.length === 0) throw error;
+      // Too large for the stream: where it came from and why is worth keeping without the body.
+      const headers = { ...options.headers, "Dead-Body-Dropped": error.message };
+      await this.#needs.publish(`dead.${stream}`, new Uint8Array(), { ...options, headers });
+    }
+    this.#needs.link.log.error({ stream, consumer, sequence: message.sequence, reason }, "bus: a message is dead");
+    this.#settle(message);
+  }
+
+  /** Tells the server about messages that take long, so that they are not delivered again meanwhile. */
+  #tick(): void {
+    const now = performance.now();
+    const { link, ackWaitMs } = this.#needs;
+    for (const message of this.#held.values()) {
+      if (now - message.heardAt > ackWaitMs / 3) message.working(link, now);
+    }
+    this.#puller.watch(now);
+    const slow = this.#lanes.slowestMs(now);
+    if (slow > SLOW_BATCH_MS) {
+      const { stream, consumer } = this.#options;
+      link.log.warn({ stream, consumer, ms: Math.round(slow) }, "bus: a batch takes very long");
+    }
+  }
+}
+
+function deadHeaders(message: Delivery, stream: string, consumer: string, reason: string): Record<string, string> {
+  return {
+    "Dead-Stream": stream,
+    "Dead-Subject": message.subject,
+    "Dead-Sequence": String(message.sequence),
+    "Dead-Consumer": consumer,
+    "Dead-Deliveries": String(message.deliveries),
+    "Dead-Time": message.time.toISOString(),
+    "Dead-Message-Id": message.messageId ?? "",
+    "Dead-Reason": reason.replaceAll(/[^ -~]/g, " ").slice(0, 512),
+  };
+}

@@ -1,0 +1,223 @@
+import { createInbox, headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
+import type { Link } from "./bus-link.ts";
+import { PublishError, type Published, type PublishFailure, type PublishOptions } from "./bus-types.ts";
+
+/** How many publishes are under way. */
+export interface WindowLimits {
+  /** How many may wait for the server's answer. */
+  readonly inFlight: number;
+  /** How many more may wait for room. */
+  readonly waiting: number;
+}
+
+interface Entry {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
+  readonly timeoutMs: number;
+  deadline: number;
+  resolve(published: Published): void;
+  reject(error: PublishError): void;
+}
+
+const SWEEP_MS = 25;
+
+/**
+ * Publishes with a bounded number under way. It keeps its own inbox instead of the driver's `publish`: one timer for all deadlines,
+ * a lost connection is known at once, and nothing is sent while there is none.
+ */
+export class PublishWindow {
+  readonly #link: Link;
+  readonly #limits: WindowLimits;
+  readonly #inbox = createInbox();
+  readonly #sent = new Map<string, Entry>();
+  readonly #waiting = new Set<Entry>();
+  #serial = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(link: Link, limits: WindowLimits) {
+    this.#link = link;
+    this.#limits = limits;
+    link.nc.subscribe(`${this.#inbox}.*`, { callback: (error, message) => this.#answered(error, message) });
+    link.onChange((connected) => (connected ? this.#pump() : this.#lost()));
+  }
+
+  publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new PublishError("unavailable", "the bus is closed");
+      const timeoutMs = options.timeoutMs ?? 2000;
+      const entry: Entry = {
+        subject,
+        data,
+        headers: publishHeaders(options),
+        timeoutMs,
+        deadline: performance.now() + timeoutMs,
+        resolve,
+        reject,
+      };
+      if (this.#waiting.size === 0 && this.#hasRoom()) this.#send(entry);
+      else if (this.#waiting.size < this.#limits.waiting) this.#waiting.add(entry);
+      else throw new PublishError("overloaded", `${this.#waiting.size} publishes wait already`);
+      if (this.#sweeper === undefined) this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    });
+  }
+
+  /** Takes nothing new and waits for what is under way, at most `timeoutMs`. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#sent.size + this.#waiting.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#whenIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#lost();
+    for (const entry of this.#waiting) entry.reject(new PublishError("unavailable", "the bus is closed"));
+    this.#waiting.clear();
+    this.#rest();
+  }
+
+  #hasRoom(): boolean {
+    return this.#sent.size < this.#limits.inFlight && this.#link.connected();
+  }
+
+  #pump(): void {
+    for (const entry of this.#waiting) {
+      if (!this.#hasRoom()) return;
+      this.#waiting.delete(entry);
+      this.#send(entry);
+    }
+  }
+
+  #send(entry: Entry): void {
+    const token = (this.#serial++).toString(36);
+    entry.deadline = performance.now() + entry.timeoutMs;
+    try {
+      this.#link.nc.publish(entry.subject, entry.data, { reply: `${this.#inbox}.${token}`, headers: entry.headers });
+      this.#sent.set(token, entry);
+    } catch (error) {
+      const kind = this.#link.nc.isClosed() || this.#link.nc.isDraining() ? "unavailable" : "refused";
+      entry.reject(new PublishError(kind, `publish to ${entry.subject} was not sent`, { cause: error }));
+    }
+  }
+
+  #answered(error: Error | null, message: Msg): void {
+    if (error !== null) {
+      this.#link.log.error({ err: error }, "nats: no more answers to publishes");
+      return;
+    }
+    const token = message.subject.slice(this.#inbox.length + 1);
+    const entry = this.#sent.get(token);
+    if (entry === undefined) return;
+    this.#sent.delete(token);
+    settle(entry, message);
+    this.#pump();
+    this.#rest();
+  }
+
+  /** What was sent may be stored or not; what waits was never sent and may still be. */
+  #lost(): void {
+    for (const entry of this.#sent.values()) {
+      entry.reject(new PublishError("unknown", `connection lost before the answer to ${entry.subject}`));
+    }
+    this.#sent.clear();
+    this.#rest();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [token, entry] of this.#sent) {
+      if (entry.deadline > now) continue;
+      this.#sent.delete(token);
+      entry.reject(new PublishError("unknown", `no answer to ${entry.subject} in ${entry.timeoutMs} ms`));
+    }
+    for (const entry of this.#waiting) {
+      if (entry.deadline > now) continue;
+      this.#waiting.delete(entry);
+      const kind = this.#link.connected() ? "overloaded" : "unavailable";
+      entry.reject(new PublishError(kind, `${entry.subject} was not sent within ${entry.timeoutMs} ms`));
+    }
+    this.#pump();
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#sent.size + this.#waiting.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    this.#whenIdle?.();
+  }
+}
+
+function publishHeaders(options: PublishOptions): MsgHdrs {
+  const result = headers();
+  try {
+    for (const [name, value] of Object.entries(options.headers ?? {})) result.set(name, value);
+    result.append("Nats-Expected-Stream", options.expectStream);
+    if (options.messageId !== undefined) {
+      if (!/^[!-~]{1,256}$/.test(options.messageId)) throw new TypeError("messageId must be 1 to 256 printable ASCII");
+      result.append("Nats-Msg-Id", options.messageId);
+    }
+    if (options.expectLastSubjectSequence !== undefined) {
+      result.append("Nats-Expected-Last-Subject-Sequence", String(options.expectLastSubjectSequence));
+    }
+    if (options.traceparent !== undefined && options.traceparent !== "")
+      result.append("traceparent", options.traceparent);
+  } catch (error) {
+    throw new PublishError("refused", "a header can't be sent", { cause: error });
+  }
+  return result;
+}
+
+interface Answer {
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string };
+}
+
+function settle(entry: Entry, message: Msg): void {
+  if (message.headers?.code === 503) {
+    entry.reject(new PublishError("unavailable", `no stream answers for ${entry.subject}`));
+    return;
+  }
+  let answer: Answer;
+  try {
+    answer = message.json<Answer>();
+  } catch (error) {
+    entry.reject(new PublishError("unknown", `unreadable answer to ${entry.subject}`, { cause: error }));
+    return;
+  }
+  if (answer.error !== undefined) {
+    const { code = 0, err_code = 0, description = "unknown error" } = answer.error;
+    entry.reject(new PublishError(failureOf(code, err_code), `${entry.subject}: ${description}`, { code: err_code }));
+  } else if (answer.seq === undefined) {
+    entry.reject(new PublishError("unknown", `unreadable answer to ${entry.subject}`));
+  } else {
+    entry.resolve({ sequence: answer.seq, duplicate: answer.duplicate === true });
+  }
+}
+
+/** Codes of nats-server's errors.json. */
+function failureOf(status: number, code: number): PublishFailure {
+  switch (code) {
+    case 10071: // wrong last sequence
+    case 10164: // wrong last sequence, while another publish to the subject is being replicated
+    case 10158: // the same message id is being replicated
+      return "conflict";
+    case 10077: // the store refused: maximum messages or bytes, or a failed write
+    case 10047: // insufficient storage
+    case 10028: // insufficient memory
+    case 10023: // insufficient resources
+    case 10002: // the account's limits
+      return "full";
+    default:
+      if (status === 429) return "full"; // too many publishes at once
+      return status === 503 ? "unavailable" : "refused";
+  }
+}

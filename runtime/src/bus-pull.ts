@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
+import type { Link } from "./bus-link.ts";
+
+const EXPIRES_MS = 30_000;
+const HEARTBEAT_MS = 5000;
+const RETRY_MS = 250;
+const NANOS_PER_MS = 1_000_000;
+
+/** What a puller needs. */
+export interface PullOptions {
+  readonly stream: string;
+  readonly consumer: string;
+  /** How many messages may be asked for at the moment. */
+  room(): number;
+  /** Ask again only when at least this many would be asked for. */
+  readonly threshold: number;
+  receive(message: Msg): void;
+  /** Makes the consumer again after it was deleted. */
+  recreate(): Promise<void>;
+}
+
+/**
+ * Asks the server for messages, never for more than there is room for. The driver's `consume()` knows only how many it has handed out,
+ * not how many are still being worked on, and keeps further ones in a buffer where their `ack_wait` runs out unseen.
+ */
+export class Puller {
+  readonly #link: Link;
+  readonly #jsm: JetStreamManager;
+  readonly #options: PullOptions;
+  readonly #inbox = createInbox();
+  readonly #subscription: Subscription;
+  readonly #unfollow: () => void;
+  /** Asked for and not come yet. */
+  #requested = 0;
+  #serial = 0;
+  /** Answers to older requests are void. */
+  #firstSerial = 0;
+  #heardAt = performance.now();
+  #recovering = false;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+
+  constructor(link: Link, jsm: JetStreamManager, options: PullOptions) {
+    this.#link = link;
+    this.#jsm = jsm;
+    this.#options = options;
+    this.#subscription = link.nc.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => this.#take(error, message),
+    });
+    this.#unfollow = link.onChange((connected) => {
+      if (connected) this.#recover("connected again");
+      this.#wake?.();
+    });
+    this.pull();
+  }
+
+  /** Asks for as many as there is room for. */
+  pull(): void {
+    if (this.#stopped || this.#recovering || !this.#link.connected()) return;
+    const batch = this.#options.room() - this.#requested;
+    if (batch < 1 || (this.#requested > 0 && batch < this.#options.threshold)) return;
+    const { stream, consumer } = this.#options;
+    const request = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS };
+    if (this.#requested === 0) this.#heardAt = performance.now();
+    this.#requested += batch;
+    const reply = `${this.#inbox}.${this.#serial++}`;
+    this.#link.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), { reply });
+  }
+
+  /** Notices that the server has gone silent. To be called every second or so. */
+  watch(now: number): void {
+    if (this.#requested === 0 || this.#recovering || !this.#link.connected()) return;
+    if (now - this.#heardAt > 2.5 * HEARTBEAT_MS) this.#recover("heartbeats missed");
+  }
+
+  /** Asks for nothing more; messages that are on their way still come until this resolves, after `timeoutMs` at most. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#unfollow();
+    this.#wake?.();
+    if (!this.#link.connected()) {
+      this.#subscription.unsubscribe();
+      return;
+    }
+    const drained = this.#subscription.drain().catch((error) => {
+      this.#link.log.debug({ err: error }, "bus: the consumer's inbox was not drained");
+    });
+    const timer = new AbortController();
+    await Promise.race([drained, sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+  }
+
+  #take(error: Error | null, message: Msg): void {
+    if (error !== null) {
+      this.#link.log.error({ err: error, ...this.#names() }, "bus: may not receive messages");
+      return;
+    }
+    this.#heardAt = performance.now();
+    if (message.subject.startsWith(this.#inbox)) {
+      this.#status(message);
+    } else {
+      this.#requested = Math.max(0, this.#requested - 1);
+      this.#options.receive(message);
+    }
+    this.pull();
+  }
+
+  #status(message: Msg): void {
+    const code = message.headers?.code ?? 0;
+    if (code === 100 || Number(message.subject.slice(this.#inbox.length + 1)) < this.#firstSerial) return;
+    const description = message.headers?.description ?? "";
+    if (code === 408 || code === 404) {
+      const left = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
+      this.#requested = Math.max(0, this.#requested - left);
+      return;
+    }
+    this.#recover(`${code} ${description}`);
+  }
+
+  #recover(reason: string): void {
+    if (this.#recovering || this.#stopped) return;
+    this.#recovering = true;
+    const expected = reason === "connected again";
+    this.#link.log[expected ? "info" : "warn"]({ ...this.#names(), reason }, "bus: the consumer is looked for");
+    void this.#find(expected ? 0 : RETRY_MS).then(() => {
+      this.#recovering = false;
+      this.#requested = 0;
+      this.#firstSerial = this.#serial;
+      this.pull();
+    });
+  }
+
+  /** Ends when the consumer is there. Never rejects. */
+  async #find(firstPauseMs: number): Promise<void> {
+    const { stream, consumer } = this.#options;
+    if (firstPauseMs > 0) await this.#pause(firstPauseMs);
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      try {
+        if (this.#link.connected()) {
+          await this.#jsm.consumers.info(stream, consumer);
+          return;
+        }
+      } catch (error) {
+        if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.ConsumerNotFound) {
+          await this.#recreate();
+        } else {
+          this.#link.log.error({ err: error, ...this.#names() }, "bus: the consumer can't be reached");
+        }
+      }
+      await this.#pause(Math.min(RETRY_MS * 2 ** attempt, 5000));
+    }
+  }
+
+  async #recreate(): Promise<void> {
+    this.#link.log.error(
+      this.#names(),
+      "bus: THE CONSUMER IS GONE and is made again: it begins at the stream's first message",
+    );
+    try {
+      await this.#options.recreate();
+    } catch (error) {
+      this.#link.log.error({ err: error, ...this.#names() }, "bus: the consumer can't be made again");
+    }
+  }
+
+  /** Waits, or until the connection changes. */
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  #names() {
+    return { stream: this.#options.stream, consumer: this.#options.consumer };
+  }
+}

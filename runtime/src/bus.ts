@@ -1,0 +1,127 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { LaneConsumption } from "./bus-consume.ts";
+import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
+import { PublishWindow } from "./bus-publish.ts";
+import { readFrom, readOne } from "./bus-read.ts";
+import { ensureConsumer, ensureStream } from "./bus-setup.ts";
+import type {
+  Bus,
+  ConsumeOptions,
+  ConsumerSpec,
+  Consumption,
+  Published,
+  PublishOptions,
+  ReadOptions,
+  StoredMessage,
+  StreamOverrides,
+} from "./bus-types.ts";
+import { streamOf } from "./streams.ts";
+
+/** How the process uses NATS. */
+export interface BusOptions extends LinkOptions {
+  /** How many publishes may wait for the server's answer. Default 512. */
+  readonly maxPublishing?: number;
+  /** How many more may wait for room. Default 10,000. */
+  readonly maxWaiting?: number;
+}
+
+/** Connects to NATS; throws UNAVAILABLE when that does not work in time. */
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  const link = await connectLink(options);
+  // Nothing is asked yet: a stream that can't be had shows when it is ensured.
+  const jsm = await jetstreamManager(link.nc, { checkAPI: false });
+  return new NatsBus(link, jsm, options);
+}
+
+class NatsBus implements Bus {
+  readonly #link: Link;
+  readonly #jsm: JetStreamManager;
+  readonly #window: PublishWindow;
+  /** By stream and consumer: what was ensured, so that it can be made again. One entry for each consumer of the service. */
+  readonly #specs = new Map<string, ConsumerSpec>();
+  readonly #consumptions = new Set<Consumption>();
+
+  constructor(link: Link, jsm: JetStreamManager, options: BusOptions) {
+    this.#link = link;
+    this.#jsm = jsm;
+    this.#window = new PublishWindow(link, {
+      inFlight: options.maxPublishing ?? 512,
+      waiting: options.maxWaiting ?? 10_000,
+    });
+  }
+
+  ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
+    return ensureStream(this.#jsm, streamOf(desc), overrides);
+  }
+
+  async ensureConsumer(desc: DescMessage, spec: ConsumerSpec): Promise<void> {
+    const stream = streamOf(desc).name;
+    await ensureConsumer(this.#jsm, stream, spec);
+    this.#specs.set(`${stream}/${spec.name}`, spec);
+  }
+
+  publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published> {
+    return this.#window.publish(subject, data, options);
+  }
+
+  lastBySubject(stream: string, subject: string, options: ReadOptions = {}): Promise<StoredMessage | undefined> {
+    return readOne(this.#jsm, stream, { last_by_subj: subject }, options);
+  }
+
+  bySequence(stream: string, sequence: number, options: ReadOptions = {}): Promise<StoredMessage | undefined> {
+    return readOne(this.#jsm, stream, { seq: sequence }, options);
+  }
+
+  bySubjectFrom(stream: string, subject: string, startSequence: number, limit: number): Promise<StoredMessage[]> {
+    return readFrom(this.#link, stream, subject, startSequence, limit);
+  }
+
+  signal(subject: string, data: Uint8Array): boolean {
+    const { nc } = this.#link;
+    if (!this.#link.connected() || nc.isClosed() || nc.isDraining()) return false;
+    nc.publish(subject, data);
+    return true;
+  }
+
+  onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void): () => void {
+    const { log, nc } = this.#link;
+    const subscription = nc.subscribe(subject, {
+      callback: (error, message) => {
+        try {
+          if (error !== null) throw error;
+          handler(message.data, message.subject);
+        } catch (thrown) {
+          log.error({ err: thrown, subject }, "bus: a signal was not handled");
+        }
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  async consume(options: ConsumeOptions): Promise<Consumption> {
+    const { stream, consumer } = options;
+    const spec = this.#specs.get(`${stream}/${consumer}`);
+    if (spec === undefined) throw new TypeError(`ensureConsumer(${consumer}) comes before consume`);
+    const consumption = new LaneConsumption(options, {
+      link: this.#link,
+      jsm: this.#jsm,
+      ackWaitMs: spec.ackWaitMs,
+      publish: (subject, data, publishOptions) => this.#window.publish(subject, data, publishOptions),
+      recreate: () => ensureConsumer(this.#jsm, stream, spec),
+      onStopped: (stopped) => this.#consumptions.delete(stopped),
+    });
+    this.#consumptions.add(consumption);
+    return consumption;
+  }
+
+  connected(): boolean {
+    return this.#link.connected();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumptions].map((consumption) => consumption.stop()));
+    await this.#window.close(5000);
+    await this.#link.close();
+  }
+}
