@@ -1,0 +1,71 @@
+# Every command of the project; `make help` prints them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+SERVICE ?=
+
+# The project's own Node (24), whatever the machine has; npm may run on an older one.
+NODE := node_modules/.bin/node
+BIN := node_modules/.bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.PHONY: install
+install: node_modules/.package-lock.json ## Install the npm packages when package-lock.json has changed
+
+node_modules/.package-lock.json: package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js (any version from 20 on) from your package manager"; exit 1; }
+	npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: up
+up: install ## Start everything on this machine and print the URLs; Ctrl-C stops it
+	@exec $(NODE) infra/src/up.ts
+
+.PHONY: down
+down: install ## Stop a running `make up`
+	@$(NODE) infra/src/down.ts
+
+.PHONY: logs
+logs: install ## Follow the log of one service: make logs SERVICE=auth
+	@exec $(NODE) infra/src/logs.ts $(SERVICE)
+
+.PHONY: demo
+demo: install ## Send one group message and show every step on its way
+	@exec $(NODE) tests/demo.ts
+
+.PHONY: test
+test: install ## Run all tests: unit, service by service on real servers, end to end
+	@exec $(NODE) tests/run.ts
+
+.PHONY: check
+check: install ## Types, lint, format, contracts, gen/, imports, Envoy's configuration
+	$(BIN)/tsc --noEmit -p tsconfig.json
+	$(BIN)/biome check --error-on-warnings .
+	$(NODE) infra/src/check-sources.ts
+	$(NODE) infra/src/check-proto.ts
+	$(NODE) infra/src/check-gen.ts
+	$(NODE) infra/src/check-envoy.ts
+
+.PHONY: generate
+generate: install ## Write gen/ from proto/
+	$(NODE) infra/src/generate.ts
+
+.PHONY: bench
+bench: install ## Measure the message path
+	@exec $(NODE) bench/src/main.ts
+
+.PHONY: infra-fast
+infra-fast: ## Build the fast store once (Rust, clang, cmake; about 6 minutes); use it with OCEANCHAT_STORE=fast
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust (and clang, cmake) first"; exit 1; }
+	cargo install secantus-mdb --version 0.5.3-beta.196 --ignore-rust-version --root .oceanchat/cargo
+
+.PHONY: clean
+clean: ## Remove servers, caches and the data of `make up`
+	@if [ -x $(NODE) ]; then $(NODE) infra/src/down.ts; fi
+	rm -rf .oceanchat

@@ -1,0 +1,151 @@
+import { dirname, join, normalize } from "node:path";
+
+/** One import of a source file. `type` ones leave no trace when the program runs. */
+export type Import = { readonly from: string; readonly type: boolean; readonly line: number };
+export type Source = { readonly path: string; readonly text: string };
+export type Finding = { readonly path: string; readonly line: number; readonly problem: string };
+
+/** The roles of DESIGN's import table; a file that is not in it has none. */
+type RoleName = "main" | "config" | "ports" | "core" | "service" | "consumer" | "adapter" | "errors";
+
+const ROLES: Readonly<Record<string, RoleName>> = {
+  main: "main",
+  start: "main",
+  config: "config",
+  ports: "ports",
+  core: "core",
+  service: "service",
+  consumer: "consumer",
+  store: "adapter",
+  bus: "adapter",
+  peers: "adapter",
+  errors: "errors",
+};
+
+/** Local roles that a file may not import so that anything runs; types are always free. */
+const FORBIDDEN: Readonly<Partial<Record<RoleName, readonly RoleName[]>>> = {
+  core: ["main", "config", "service", "consumer", "adapter"],
+  service: ["main", "config", "adapter"],
+  consumer: ["main", "config", "adapter"],
+  adapter: ["main", "config", "core", "service", "consumer"],
+  config: ["main", "core", "service", "consumer", "adapter"],
+  errors: ["main", "config", "core", "service", "consumer", "adapter"],
+  ports: ["main", "config", "core", "service", "consumer", "adapter"],
+};
+
+const PURE_NODE = new Set(["node:assert", "node:assert/strict", "node:buffer", "node:crypto", "node:util"]);
+const PURE_RUNTIME = new Set(["fail", "handlers", "rendezvous", "validate", "page", "ids"]);
+const DRIVERS = /^(mongodb|ioredis|ws|pino|firebase-admin|@parse\/|@nats-io\/|@grpc\/|@connectrpc\/|@opentelemetry\/)/;
+const IMPURE_CODE = [
+  [/\bprocess\.\w/, "process"],
+  [/\bDate\.now\(|\bnew Date\(\)/, "the clock"],
+  [/\bMath\.random\(/, "Math.random"],
+  [/\b(setTimeout|setInterval|setImmediate)\(/, "timers"],
+  [/\bfetch\(/, "the network"],
+] as const;
+
+/** Every import of a file, with its line. */
+export function importsOf(text: string): Import[] {
+  const found: Import[] = [];
+  const patterns = [
+    /^[ \t]*(?:import|export)\s+(type\s+)?(?:[\w*{][^;"'`]*?\s+from\s+)["']([^"']+)["']/gm,
+    /^[ \t]*import\s+()["']([^"']+)["']/gm,
+    /\bimport\(\s*()["']([^"']+)["']/g,
+  ];
+  for (const pattern of patterns) {
+    for (const match of text.matchAll(pattern)) {
+      const line = text.slice(0, match.index).split("\n").length;
+      if (match[2] !== undefined) found.push({ from: match[2], type: Boolean(match[1]), line });
+    }
+  }
+  return found;
+}
+
+/** Everything that breaks the rules, over all sources of the repository at once. */
+export function importFindings(sources: readonly Source[]): Finding[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const findings = sources.flatMap((source) =>
+    importsOf(source.text).flatMap((one) =>
+      problemsOf(source.path, one).map((problem) => ({ path: source.path, line: one.line, problem })),
+    ),
+  );
+  for (const path of pureFiles(byPath)) findings.push(...impurities(byPath.get(path) ?? { path, text: "" }));
+  return findings;
+}
+
+function problemsOf(path: string, { from, type }: Import): string[] {
+  const unit = unitOf(path);
+  if (from.startsWith(".")) {
+    const target = normalize(join(dirname(path), from));
+    if (unitOf(target) !== unit) return [`${from} is in another package; import what it exports`];
+    const role = roleOf(path);
+    const wanted = roleOf(target);
+    if (wanted === "main" && target.endsWith("/main.ts")) return ["nobody imports a main"];
+    if (type || role === undefined || wanted === undefined || !FORBIDDEN[role]?.includes(wanted)) return [];
+    return [`${role} may not import ${from}`];
+  }
+  const name = /^@oceanchat\/([\w-]+)/.exec(from)?.[1];
+  if (name === undefined) {
+    const role = roleOf(path);
+    const edge = role === "service" || role === "consumer";
+    return edge && !type && DRIVERS.test(from) ? [`${role} may not import the driver ${from}`] : [];
+  }
+  if (from.endsWith("/main")) return ["nobody imports a main"];
+  return mayUse(path, unit).includes(name) ? [] : [`${unit} may not import @oceanchat/${name}`];
+}
+
+function mayUse(path: string, unit: string): string[] {
+  if (unit === "gen") return ["gen"];
+  if (unit === "runtime") return ["gen", "runtime", ...(path.includes("/test/") ? ["infra"] : [])];
+  if (unit === "infra") return ["gen", "infra"];
+  if (unit === "tests" || unit === "bench") return ["gen", "infra", "runtime", "sdk", unit];
+  const own = unit.slice(unit.lastIndexOf("/") + 1);
+  return ["gen", "runtime", own, ...(path.includes("/test/") ? ["infra"] : [])];
+}
+
+/** core, and every file without a role that a pure file lets run. */
+function pureFiles(sources: ReadonlyMap<string, Source>): Set<string> {
+  const queue = [...sources.keys()].filter((path) => roleOf(path) === "core");
+  const pure = new Set(queue);
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    for (const { from, type } of importsOf(sources.get(path)?.text ?? "")) {
+      const target = normalize(join(dirname(path), from));
+      const follow = from.startsWith(".") && !type && roleOf(target) === undefined && sources.has(target);
+      if (!follow || pure.has(target)) continue;
+      pure.add(target);
+      queue.push(target);
+    }
+  }
+  return pure;
+}
+
+function impurities({ path, text }: Source): Finding[] {
+  const findings: Finding[] = [];
+  for (const { from, type, line } of importsOf(text)) {
+    const runtime = /^@oceanchat\/runtime\/(.+)/.exec(from)?.[1];
+    const impure =
+      DRIVERS.test(from) ||
+      (from.startsWith("node:") && !PURE_NODE.has(from)) ||
+      (runtime !== undefined && !PURE_RUNTIME.has(runtime));
+    if (impure && !type) findings.push({ path, line, problem: `core is pure: it may not import ${from}` });
+  }
+  text.split("\n").forEach((content, index) => {
+    const code = content.replace(/^\s*(\*|\/\*|\/\/).*|\s\/\/ .*$/, "");
+    for (const [pattern, what] of IMPURE_CODE) {
+      if (pattern.test(code))
+        findings.push({ path, line: index + 1, problem: `core is pure: ${what} comes in through a port` });
+    }
+  });
+  return findings;
+}
+
+/** The package a path belongs to: gen, runtime, services/auth, … */
+function unitOf(path: string): string {
+  const parts = path.split("/");
+  return parts[0] === "services" ? parts.slice(0, 2).join("/") : (parts[0] ?? "");
+}
+
+function roleOf(path: string): RoleName | undefined {
+  const match = /^services\/[\w-]+\/src\/(?:(core)\/.+|([\w-]+))\.ts$/.exec(path);
+  return ROLES[match?.[1] ?? match?.[2] ?? ""];
+}

@@ -1,0 +1,111 @@
+import type { InfraConfig } from "./config.ts";
+import type { Ports } from "./ports.ts";
+import { HOST } from "./probe.ts";
+
+type ServiceRow = {
+  readonly instances: number;
+  /** Has a door that Envoy may route to. */
+  readonly public: boolean;
+  /** Has a WebSocket and a TCP port. */
+  readonly sockets: boolean;
+  /** Stopped from the highest to the lowest: first whoever takes in work, last whoever is asked. */
+  readonly tier: number;
+};
+
+/** The one table of services. Each is the folder services/<name>; each has a mesh door. */
+export const SERVICES = {
+  auth: { instances: 1, public: true, sockets: false, tier: 0 },
+  user: { instances: 1, public: true, sockets: false, tier: 0 },
+  group: { instances: 1, public: true, sockets: false, tier: 0 },
+  presence: { instances: 1, public: true, sockets: false, tier: 0 },
+  query: { instances: 1, public: true, sockets: false, tier: 0 },
+  "persistence-writer": { instances: 1, public: false, sockets: false, tier: 1 },
+  orchestrator: { instances: 1, public: false, sockets: false, tier: 1 },
+  "pusher-realtime": { instances: 1, public: false, sockets: false, tier: 1 },
+  "pusher-offline": { instances: 1, public: true, sockets: false, tier: 1 },
+  message: { instances: 1, public: true, sockets: false, tier: 2 },
+  router: { instances: 1, public: false, sockets: false, tier: 3 },
+  // Two, so that delivery from one gateway to another is always exercised.
+  "ws-gateway": { instances: 2, public: false, sockets: true, tier: 4 },
+} as const satisfies Record<string, ServiceRow>;
+
+export type ServiceName = keyof typeof SERVICES;
+
+export const SERVICE_NAMES = Object.keys(SERVICES).filter((name): name is ServiceName => Object.hasOwn(SERVICES, name));
+
+export type Door = "public" | "mesh" | "ws" | "tcp";
+export type Instance = { readonly instance: string; readonly ports: Readonly<Partial<Record<Door, number>>> };
+/** Every service's instances with their ports, also of those that are not started. */
+export type Addresses = Readonly<Record<ServiceName, readonly Instance[]>>;
+
+export type ServerUrls = { readonly nats: string; readonly redis: string; readonly mongodb: string };
+
+function doorsOf(name: ServiceName): readonly Door[] {
+  const row: ServiceRow = SERVICES[name];
+  return [...(row.public ? (["public"] as const) : []), "mesh", ...(row.sockets ? (["ws", "tcp"] as const) : [])];
+}
+
+/** Chooses a port for every door of every instance. */
+export async function assignAddresses(
+  ports: Ports,
+  instances: Partial<Readonly<Record<ServiceName, number>>>,
+): Promise<Addresses> {
+  const result: Partial<Record<ServiceName, Instance[]>> = {};
+  for (const name of SERVICE_NAMES) {
+    const list: Instance[] = [];
+    for (let number = 1; number <= (instances[name] ?? SERVICES[name].instances); number++) {
+      const instance = `${name}-${number}`;
+      const taken: Partial<Record<Door, number>> = {};
+      for (const door of doorsOf(name)) taken[door] = await ports.take(`${instance}-${door}`);
+      list.push({ instance, ports: taken });
+    }
+    result[name] = list;
+  }
+  return complete(result);
+}
+
+function complete(addresses: Partial<Record<ServiceName, Instance[]>>): Addresses {
+  const entries = SERVICE_NAMES.map((name) => [name, addresses[name] ?? []] as const);
+  return Object.fromEntries(entries) as Record<ServiceName, Instance[]>;
+}
+
+/** host:port of one door of every instance. */
+export function addressesOf(addresses: Addresses, name: ServiceName, door: Door): string[] {
+  return addresses[name].flatMap(({ ports }) => (ports[door] === undefined ? [] : `${HOST}:${ports[door]}`));
+}
+
+/** The environment of one process: its own ports, the servers, and the mesh address of every service. */
+export function environmentOf(
+  { instance, ports }: Instance,
+  addresses: Addresses,
+  servers: ServerUrls,
+  config: InfraConfig,
+): Record<string, string> {
+  const env: Record<string, string> = {
+    OCEANCHAT_INSTANCE: instance,
+    OCEANCHAT_LISTEN_HOST: HOST,
+    OCEANCHAT_NATS_URL: servers.nats,
+    OCEANCHAT_REDIS_URL: servers.redis,
+    OCEANCHAT_MONGODB_URL: servers.mongodb,
+    OCEANCHAT_MONGODB_DATABASE: config.mongodbDatabase,
+    OCEANCHAT_LOG_LEVEL: config.logLevel,
+  };
+  for (const [door, port] of Object.entries(ports)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
+  if (ports.ws !== undefined) env.OCEANCHAT_ADVERTISED_HOST = HOST;
+  for (const name of SERVICE_NAMES) {
+    env[`OCEANCHAT_${constantCase(name)}_ADDRESSES`] = addressesOf(addresses, name, "mesh").join(",");
+  }
+  return env;
+}
+
+const constantCase = (name: string): string => name.toUpperCase().replaceAll("-", "_");
+
+/** Groups of instances in the order in which they are stopped. */
+export function stopOrder(addresses: Addresses): string[][] {
+  const tiers = [...new Set(SERVICE_NAMES.map((name) => SERVICES[name].tier))].sort((a, b) => b - a);
+  return tiers.map((tier) =>
+    SERVICE_NAMES.filter((name) => SERVICES[name].tier === tier).flatMap((name) =>
+      addresses[name].map(({ instance }) => instance),
+    ),
+  );
+}
