@@ -1,5 +1,10 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import { MAX_MESSAGE_BYTES, transportOptions } from "./grpc-wire.ts";
 import type { Registration } from "./handlers.ts";
+import { MeshHealth } from "./mesh-health.ts";
+import { type DoorLimits, MeshMethods } from "./mesh-methods.ts";
 
 export interface MeshDoorOptions {
   readonly host: string;
@@ -23,4 +28,59 @@ export interface MeshDoor {
   close(graceMs: number): Promise<void>;
 }
 
-export declare function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor>;
+/** Opens the mesh door. Methods without a handler answer UNIMPLEMENTED. */
+export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> {
+  const limits: DoorLimits = {
+    maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+    maxItemsInFlight: options.maxItemsInFlight ?? 1024,
+    maxCallsInFlight: options.maxCallsInFlight ?? 4096,
+  };
+  const server = new Server(transportOptions(limits.maxMessageBytes));
+  const methods = new MeshMethods(server, limits, options.log);
+  for (const { service, handlers } of options.registrations) {
+    for (const method of service.methods) methods.register(method, handlerOf(method, handlers));
+  }
+  const health = new MeshHealth(options.registrations.map(({ service }) => service.typeName));
+  health.register(server);
+  const port = await bind(server, `${options.host}:${options.port}`);
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    setServing: (serving) => health.setServing(serving),
+    close: (graceMs) => {
+      closing ??= close(server, health, graceMs);
+      return closing;
+    },
+  };
+}
+
+function handlerOf(method: DescMethod, handlers: Registration["handlers"]) {
+  const handler = handlers[method.localName];
+  if (handler === undefined || typeof handler === "function") return handler;
+  throw new TypeError(`the handler of ${method.parent.typeName}.${method.name} is not a function`);
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
+      if (cause === null) resolve(port);
+      else reject(cause);
+    });
+  });
+}
+
+/**
+ * Callers that watch the health hear of the end first: they send nothing more, half-close their streams and call other
+ * addresses, while what they have sent is answered. What still runs after the grace is cut.
+ */
+async function close(server: Server, health: MeshHealth, graceMs: number): Promise<void> {
+  health.close();
+  let timer: NodeJS.Timeout | undefined;
+  const grace = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  await Promise.race([drained, grace]);
+  clearTimeout(timer);
+  server.forceShutdown();
+}

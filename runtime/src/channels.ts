@@ -1,0 +1,116 @@
+import type { Logger } from "pino";
+import type { Addresses } from "./addresses.ts";
+import { Channel } from "./channel.ts";
+import { shared } from "./fail.ts";
+import { hash, score } from "./rendezvous.ts";
+
+/** Addresses that were named by a caller: kept while they are used. */
+const MAX_NAMED = 1024;
+const NAMED_IDLE_MS = 60_000;
+
+export interface ChannelsOptions {
+  /** The type name of the service that is called: its health decides. */
+  readonly service: string;
+  /** Undefined when every call names its address. */
+  readonly addresses: Addresses | undefined;
+  readonly log: Logger;
+  /** Told of every change of a channel's state. */
+  readonly onChange?: (channel: Channel) => void;
+  /** How long a named address is kept without use, in milliseconds. Default 60 000. */
+  readonly namedIdleMs?: number;
+}
+
+/** One channel per address of a service, opened when it is first picked. */
+export class Channels {
+  readonly #options: ChannelsOptions;
+  readonly #named = new Map<string, { readonly channel: Channel; lastUsed: number }>();
+  #addresses: readonly string[] = [];
+  #listed: Channel[] = [];
+  #turn = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+  }
+
+  /** A channel that isn't down: by the hash of the key, without a key in turn. Never one of `tried`. */
+  pick(key: string | undefined, tried: readonly Channel[] = []): Channel | undefined {
+    this.#follow();
+    return key === undefined ? this.#next(tried) : this.#best(hash(key), tried);
+  }
+
+  #next(tried: readonly Channel[]): Channel | undefined {
+    const count = this.#listed.length;
+    for (let i = 0; i < count; i++) {
+      const channel = this.#listed[(this.#turn + i) % count];
+      if (channel?.usable && !tried.includes(channel)) {
+        this.#turn = (this.#turn + i + 1) % count;
+        return channel;
+      }
+    }
+    return undefined;
+  }
+
+  #best(keyHash: number, tried: readonly Channel[]): Channel | undefined {
+    let best: Channel | undefined;
+    let bestScore = -1;
+    for (const channel of this.#listed) {
+      if (!channel.usable || tried.includes(channel)) continue;
+      const value = score(keyHash, channel.hash);
+      if (value > bestScore) {
+        best = channel;
+        bestScore = value;
+      }
+    }
+    return best;
+  }
+
+  /** The channel to exactly this address, whether it is up or not. */
+  at(address: string): Channel {
+    const known = this.#named.get(address);
+    if (known !== undefined) {
+      known.lastUsed = Date.now();
+      return known.channel;
+    }
+    if (this.#named.size >= MAX_NAMED) throw shared.overloaded(`more than ${MAX_NAMED} addresses are in use`);
+    const channel = this.#open(address);
+    this.#named.set(address, { channel, lastUsed: Date.now() });
+    const idleMs = this.#options.namedIdleMs ?? NAMED_IDLE_MS;
+    this.#sweeper ??= setInterval(() => this.#sweep(Date.now() - idleMs), idleMs / 4).unref();
+    return channel;
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+    for (const { channel } of this.#named.values()) channel.close();
+    for (const channel of this.#listed) channel.close();
+    this.#named.clear();
+    this.#listed = [];
+  }
+
+  #open(address: string): Channel {
+    const { service, log, onChange } = this.#options;
+    return new Channel(address, service, log, onChange ?? (() => undefined));
+  }
+
+  /** Takes up a new list of addresses; an address that is in both keeps its channel. */
+  #follow(): void {
+    const now = this.#options.addresses?.current() ?? this.#addresses;
+    if (now === this.#addresses) return;
+    this.#addresses = now;
+    const before = new Map(this.#listed.map((channel) => [channel.address, channel]));
+    this.#listed = now.map((address) => before.get(address) ?? this.#open(address));
+    for (const [address, channel] of before) if (!now.includes(address)) channel.close();
+  }
+
+  #sweep(usedBefore: number): void {
+    for (const [address, { channel, lastUsed }] of this.#named) {
+      if (lastUsed > usedBefore) continue;
+      this.#named.delete(address);
+      channel.close();
+    }
+    if (this.#named.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}
