@@ -1,6 +1,12 @@
-import type { DescMethodBiDiStreaming } from "@bufbuild/protobuf";
+import { create, type DescMethodBiDiStreaming } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Addresses } from "./addresses.ts";
+import { type BatchItem, type BatchShape, batchShape } from "./batch.ts";
+import { CallStream, isUnimplemented, type OnLost, type Pending } from "./call-stream.ts";
+import type { Channel } from "./channel.ts";
+import { Channels } from "./channels.ts";
+import { type ServiceError, shared } from "./fail.ts";
+import { pathOf } from "./grpc-wire.ts";
 import type { RequestItemInit, ResponseItem } from "./handlers.ts";
 
 export interface CallsOptions<M extends DescMethodBiDiStreaming> {
@@ -12,8 +18,13 @@ export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   readonly timeoutMs?: number;
   /** Calls per address that wait for an answer; one more is refused with OVERLOADED. Default 1024. */
   readonly maxInFlight?: number;
-  /** Whether what is unanswered when a stream breaks is sent again to the next address, until its timeout. Default false. */
+  /**
+   * Whether what is unanswered when a stream breaks is sent again to the next address, until its timeout. Only for calls
+   * that may be processed twice. Default false.
+   */
   readonly resend?: boolean;
+  /** How long the stream to an address that only calls name is kept without use, in milliseconds. Default 60 000. */
+  readonly namedIdleMs?: number;
 }
 
 export interface CallOptions {
@@ -21,15 +32,182 @@ export interface CallOptions {
   readonly key?: string;
   /** Exactly this address; when its stream breaks, the call fails. */
   readonly address?: string;
+  /** How long to wait for the answer, in milliseconds, kept to about 100 ms. */
   readonly timeoutMs?: number;
 }
 
 /** Calls that travel in batches over one long-lived stream per address. */
 export interface Calls<M extends DescMethodBiDiStreaming> {
-  /** Rejects with the ServiceError that the item was answered with. */
+  /**
+   * Rejects with the ServiceError that the item was answered with; with UNAVAILABLE when it was certainly never sent, and
+   * with OUTCOME_UNKNOWN when it was sent and not answered. A message given as the item belongs to the call from then on.
+   */
   call(item: RequestItemInit<M>, options?: CallOptions): Promise<ResponseItem<M>>;
   /** Ends the streams; what is unanswered is rejected. */
   close(): void;
 }
 
-export declare function connectCalls<M extends DescMethodBiDiStreaming>(options: CallsOptions<M>): Calls<M>;
+/** Connects to a method of batched calls; streams open with the first call that needs them. */
+export function connectCalls<M extends DescMethodBiDiStreaming>(options: CallsOptions<M>): Calls<M> {
+  const calls = new BatchedCalls(options);
+  return {
+    call: (item, callOptions) => calls.call(item, callOptions) as Promise<ResponseItem<M>>,
+    close: () => calls.close(),
+  };
+}
+
+/** How often timeouts are looked for. */
+const SWEEP_MS = 100;
+
+class BatchedCalls {
+  readonly #path: string;
+  readonly #shape: BatchShape;
+  readonly #log: Logger;
+  readonly #timeoutMs: number;
+  readonly #maxInFlight: number;
+  readonly #resend: boolean;
+  readonly #channels: Channels;
+  /** The stream of each channel that takes new calls. */
+  readonly #streams = new Map<Channel, CallStream>();
+  /** Streams that take none any more but are still to be answered. */
+  readonly #draining = new Set<CallStream>();
+  /** Calls that found no address, or a full one, after they had lost theirs; oldest first. Only with resend. */
+  #parked: Pending[] = [];
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: CallsOptions<DescMethodBiDiStreaming>) {
+    const { method, addresses, log, namedIdleMs } = options;
+    this.#path = pathOf(method);
+    this.#shape = batchShape(method);
+    this.#log = log;
+    this.#timeoutMs = options.timeoutMs ?? 5000;
+    this.#maxInFlight = options.maxInFlight ?? 1024;
+    this.#resend = options.resend ?? false;
+    this.#channels = new Channels({
+      service: method.parent.typeName,
+      addresses,
+      log,
+      onChange: (channel) => this.#changed(channel),
+      ...(namedIdleMs === undefined ? {} : { namedIdleMs }),
+    });
+  }
+
+  call(init: unknown, { key, address, timeoutMs = this.#timeoutMs }: CallOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const item = create(this.#shape.inputItem, init as Record<string, unknown>) as BatchItem;
+      const pending = { item, key, address, resolve, reject, deadline: Date.now() + timeoutMs, written: false };
+      this.#sweeper ??= setInterval(() => this.#sweep(Date.now()), SWEEP_MS).unref();
+      // Nobody overtakes the calls that wait.
+      if (this.#parked.length > 0 && address === undefined) this.#park(pending);
+      else this.#dispatch(pending);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    const streams = [...this.#streams.values(), ...this.#draining];
+    const left = [...streams.flatMap((stream) => stream.abandon()), ...this.#parked];
+    this.#streams.clear();
+    this.#draining.clear();
+    this.#parked = [];
+    this.#channels.close();
+    for (const pending of left) pending.reject(this.#lost(pending));
+  }
+
+  /** Gives a call to the stream of its address. */
+  #dispatch(pending: Pending): void {
+    const channel = this.#closed ? undefined : this.#channelOf(pending);
+    if (channel === undefined) {
+      this.#park(pending);
+      return;
+    }
+    const stream = this.#streams.get(channel) ?? this.#open(channel);
+    if (stream.size < this.#maxInFlight) stream.push(pending);
+    else if (pending.written) this.#park(pending);
+    else pending.reject(shared.overloaded(`${this.#maxInFlight} calls to ${channel.address} wait already`));
+  }
+
+  #channelOf({ key, address }: Pending): Channel | undefined {
+    if (address === undefined) return this.#channels.pick(key);
+    const channel = this.#channels.at(address);
+    return channel.usable ? channel : undefined;
+  }
+
+  /** Keeps a call until an address takes it; without resend, or for a named address, there is nothing to wait for. */
+  #park(pending: Pending): void {
+    const waits = this.#resend && pending.address === undefined && !this.#closed;
+    if (waits && this.#parked.length < this.#maxInFlight) this.#parked.push(pending);
+    else if (waits && !pending.written) pending.reject(shared.overloaded("too many calls wait for an address"));
+    else pending.reject(this.#lost(pending));
+  }
+
+  #unpark(): void {
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const pending of parked) this.#dispatch(pending);
+  }
+
+  #open(channel: Channel): CallStream {
+    channel.open();
+    const stream = new CallStream(channel, this.#path, this.#shape, this.#onLost);
+    this.#streams.set(channel, stream);
+    return stream;
+  }
+
+  /** A peer that is down or draining gets nothing new, but may yet answer what it has. */
+  #changed(channel: Channel): void {
+    if (channel.state === "up") this.#unpark();
+    const stream = channel.usable ? undefined : this.#streams.get(channel);
+    if (stream === undefined) return;
+    this.#streams.delete(channel);
+    const queued = stream.drain();
+    if (stream.size > 0) this.#draining.add(stream);
+    for (const pending of queued) this.#redirect(pending);
+  }
+
+  readonly #onLost: OnLost = (stream, left, cause) => {
+    const { channel } = stream;
+    this.#log.warn({ err: cause, peer: channel.address, rpc: this.#path, calls: left.length }, "stream of calls lost");
+    if (!this.#draining.delete(stream)) {
+      this.#streams.delete(channel);
+      channel.suspect(cause);
+    }
+    const refused = isUnimplemented(cause) ? shared.unimplemented(`${this.#path} is not implemented`) : undefined;
+    for (const pending of left) {
+      if (refused !== undefined) pending.reject(refused);
+      else this.#redirect(pending);
+    }
+  };
+
+  /** Sends a call that lost its stream to the next address, if that can do no harm. */
+  #redirect(pending: Pending): void {
+    const movable = pending.address === undefined && (this.#resend || !pending.written);
+    if (movable) this.#dispatch(pending);
+    else pending.reject(this.#lost(pending));
+  }
+
+  #lost({ written }: Pending): ServiceError {
+    return written
+      ? shared.outcomeUnknown(`${this.#path} did not answer`)
+      : shared.unavailable(`${this.#path} cannot be reached`);
+  }
+
+  #sweep(now: number): void {
+    const expired = (pending: Pending) => pending.reject(this.#lost(pending));
+    let waiting = 0;
+    for (const stream of [...this.#streams.values(), ...this.#draining]) {
+      stream.expire(now, expired);
+      waiting += stream.size;
+      if (stream.size === 0) this.#draining.delete(stream);
+    }
+    const late = this.#parked.filter((pending) => pending.deadline <= now);
+    if (late.length > 0) this.#parked = this.#parked.filter((pending) => pending.deadline > now);
+    for (const pending of late) expired(pending);
+    this.#unpark();
+    if (waiting > 0 || this.#parked.length > 0 || this.#draining.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}

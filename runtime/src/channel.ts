@@ -5,6 +5,7 @@ import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponse_ServingStatusSchema as ServingStatusSchema,
 } from "@oceanchat/gen/grpc/health/v1/health_pb";
 import type { Logger } from "pino";
 import { asIs, encode, MAX_MESSAGE_BYTES, pathOf, transportOptions } from "./grpc-wire.ts";
@@ -123,14 +124,14 @@ export class Channel {
     }
     this.#failures = 0;
     if (serving === ServingStatus.SERVING) this.#set("up");
-    else this.#set("down", new Error(`health status ${serving}`));
+    else this.#set("down", ServingStatusSchema.value[serving]?.name);
   }
 
   #lose(cause: unknown): void {
     this.#forget();
     const backoff = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures++);
     this.#timer = setTimeout(() => this.#connect(), backoff * (0.75 + Math.random() / 2)).unref();
-    this.#set("down", cause);
+    this.#set("down", cause instanceof Error ? cause.message : String(cause));
   }
 
   #forget(): void {
@@ -140,12 +141,12 @@ export class Channel {
     watch?.cancel();
   }
 
-  #set(state: ChannelState, cause?: unknown): void {
+  #set(state: ChannelState, why?: string): void {
     if (state === this.#state) return;
-    const before = this.#state;
     this.#state = state;
-    if (state === "down") this.#log.warn({ err: cause, peer: this.address, service: this.#service }, "peer down");
-    if (state === "up") this.#log.info({ peer: this.address, service: this.#service, before }, "peer up");
+    const peer = { peer: this.address, service: this.#service };
+    if (state === "down") this.#log.warn({ ...peer, why }, "peer down");
+    if (state === "up") this.#log.info(peer, "peer up");
     if (state !== "connecting") this.#known.resolve();
     this.#onChange(this);
   }

@@ -7,6 +7,7 @@ import { hash, score } from "./rendezvous.ts";
 /** Addresses that were named by a caller: kept while they are used. */
 const MAX_NAMED = 1024;
 const NAMED_IDLE_MS = 60_000;
+const NONE: readonly Channel[] = [];
 
 export interface ChannelsOptions {
   /** The type name of the service that is called: its health decides. */
@@ -34,7 +35,7 @@ export class Channels {
   }
 
   /** A channel that isn't down: by the hash of the key, without a key in turn. Never one of `tried`. */
-  pick(key: string | undefined, tried: readonly Channel[] = []): Channel | undefined {
+  pick(key: string | undefined, tried: readonly Channel[] = NONE): Channel | undefined {
     this.#follow();
     return key === undefined ? this.#next(tried) : this.#best(hash(key), tried);
   }

@@ -8,7 +8,9 @@ const DETAILS = "grpc-status-details-bin";
 export function toGrpcStatus(error: ServiceError): StatusObject {
   const metadata = new Metadata();
   metadata.set(DETAILS, Buffer.from(encodeStatus(error)));
-  return { code: error.code, details: error.message, metadata };
+  // The same numbers under another name.
+  const code: number = error.code;
+  return { code, details: error.message, metadata };
 }
 
 /** How far a call came that ended without an answer of the service itself. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { create, type DescMessage, type DescMethod, fromBinary, type Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import type {
@@ -27,7 +27,7 @@ export interface DoorLimits {
 
 /** A handler whose types were checked where it was bound to its service, by `implement`. */
 type Handler = (request: Message, context: CallContext) => unknown;
-type Call = ServerUnaryCall<Buffer, Buffer> | WritableCall | DuplexCall;
+type Call = Pick<ServerUnaryCall<Buffer, Buffer>, "metadata" | "getPeer"> & Pick<EventEmitter, "once">;
 type WritableCall = ServerWritableStream<Buffer, Buffer>;
 type DuplexCall = ServerDuplexStream<Buffer, Buffer>;
 
@@ -121,7 +121,7 @@ export class MeshMethods {
   /** Takes one of the places for calls and gives what frees it; undefined when there was none and the call was refused. */
   #enter(path: string, call: Call, refuse: (status: StatusObject) => void): (() => void) | undefined {
     if (this.#running >= this.#limits.maxCallsInFlight) {
-      this.#log.warn({ path, peer: call.getPeer(), running: this.#running }, "too many calls on the mesh door");
+      this.#log.warn({ rpc: path, peer: call.getPeer(), running: this.#running }, "too many calls on the mesh door");
       refuse(toGrpcStatus(shared.overloaded("too many calls run already")));
       return undefined;
     }
@@ -143,8 +143,7 @@ export class MeshMethods {
   #report(thrown: unknown, path: string, context: CallContext): ServiceError {
     const error = toServiceError(thrown);
     if (error.code === Code.Internal) {
-      const { requestId } = context;
-      this.#log.error({ err: error.cause ?? error, path, request_id: requestId }, "a mesh call failed");
+      this.#log.error({ err: error.cause ?? error, rpc: path, requestId: context.requestId }, "a mesh call failed");
     }
     return error;
   }

@@ -1,0 +1,169 @@
+import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js";
+import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./batch.ts";
+import type { Channel } from "./channel.ts";
+import { type ServiceError, shared } from "./fail.ts";
+import { asIs, MAX_MESSAGE_BYTES } from "./grpc-wire.ts";
+import { fromFailure } from "./wire-error.ts";
+
+/** A call that waits for its answer. It is in one place at a time, so it is settled once. */
+export interface Pending {
+  readonly item: BatchItem;
+  readonly key: string | undefined;
+  readonly address: string | undefined;
+  readonly resolve: (answer: BatchItem) => void;
+  readonly reject: (error: ServiceError) => void;
+  /** In milliseconds since the epoch. */
+  readonly deadline: number;
+  /** Whether it was ever given to a stream: from then on its outcome is unknown until it is answered. */
+  written: boolean;
+}
+
+/** What becomes of calls whose stream broke: those that it had written, then those that it had not, each in order. */
+export type OnLost = (stream: CallStream, left: Pending[], cause: unknown) => void;
+
+/**
+ * The caller's end of one stream of batched calls. Calls made in the same turn of the event loop leave as one message, and
+ * while the stream is full they gather, so that batches grow with the load.
+ */
+export class CallStream {
+  readonly channel: Channel;
+  readonly #call: ClientDuplexStream<Buffer, Buffer>;
+  readonly #output: BatchShape["output"];
+  readonly #encoder: BatchEncoder;
+  readonly #onLost: OnLost;
+  readonly #unanswered = new Map<number, Pending>();
+  #queue: Pending[] = [];
+  #nextRef = 1;
+  #flushing = false;
+  /** Until the peer has accepted the stream nothing is written, so that what is lost before was certainly not processed. */
+  #blocked = true;
+  #draining = false;
+  #closed = false;
+
+  constructor(channel: Channel, path: string, shape: BatchShape, onLost: OnLost) {
+    this.channel = channel;
+    this.#output = shape.output;
+    this.#encoder = new BatchEncoder(shape.input, MAX_MESSAGE_BYTES);
+    this.#onLost = onLost;
+    this.#call = channel.client.makeBidiStreamRequest(path, asIs, asIs, new Metadata());
+    this.#call.on("metadata", () => this.#unblock());
+    this.#call.on("drain", () => this.#unblock());
+    this.#call.on("data", (bytes: Buffer) => this.#read(bytes));
+    this.#call.on("error", (cause) => this.#lose(cause));
+    this.#call.on("end", () => this.#lose(new Error("the peer ended the stream")));
+  }
+
+  /** How many calls wait for an answer. */
+  get size(): number {
+    return this.#queue.length + this.#unanswered.size;
+  }
+
+  push(pending: Pending): void {
+    this.#queue.push(pending);
+    if (this.#flushing || this.#blocked) return;
+    this.#flushing = true;
+    setImmediate(this.#flush);
+  }
+
+  /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
+  drain(): Pending[] {
+    const queued = this.#queue;
+    this.#queue = [];
+    this.#draining = true;
+    if (this.#unanswered.size === 0) this.#close();
+    else this.#call.end();
+    return queued;
+  }
+
+  /** Takes out the calls that have waited too long. */
+  expire(now: number, expired: (pending: Pending) => void): void {
+    for (const [ref, pending] of this.#unanswered) {
+      if (pending.deadline > now) continue;
+      this.#unanswered.delete(ref);
+      expired(pending);
+    }
+    if (this.#queue.some((pending) => pending.deadline <= now)) {
+      const queue = this.#queue;
+      this.#queue = queue.filter((pending) => pending.deadline > now);
+      for (const pending of queue) if (pending.deadline <= now) expired(pending);
+    }
+    if (this.#draining && this.size === 0) this.#close();
+  }
+
+  /** Ends at once and gives back everything. */
+  abandon(): Pending[] {
+    const left = [...this.#unanswered.values(), ...this.#queue];
+    this.#unanswered.clear();
+    this.#queue = [];
+    this.#close();
+    return left;
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    while (this.#queue.length > 0 && !this.#blocked && !this.#closed && !this.#draining) {
+      const batch = this.#queue.splice(0, this.#encoder.limit);
+      for (const bytes of this.#encoder.encode(batch.map(this.#number), this.#refuse)) {
+        if (!this.#call.write(bytes)) this.#blocked = true;
+      }
+    }
+  };
+
+  readonly #number = (pending: Pending): BatchItem => {
+    const ref = this.#nextRef++;
+    pending.item.ref = BigInt(ref);
+    pending.written = true;
+    this.#unanswered.set(ref, pending);
+    return pending.item;
+  };
+
+  readonly #refuse = (item: BatchItem, cause: unknown): void => {
+    const pending = this.#take(item.ref);
+    pending?.reject(shared.malformed(`the item cannot be sent: ${String(cause)}`, cause));
+  };
+
+  #take(ref: bigint): Pending | undefined {
+    const number = Number(ref);
+    const pending = this.#unanswered.get(number);
+    if (pending !== undefined) this.#unanswered.delete(number);
+    return pending;
+  }
+
+  #unblock(): void {
+    this.#blocked = false;
+    this.#flush();
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#closed) return;
+    let answers: BatchItem[];
+    try {
+      answers = decodeBatch(this.#output, bytes);
+    } catch (cause) {
+      this.#lose(cause);
+      return;
+    }
+    for (const answer of answers) {
+      // None: its call has timed out.
+      const pending = this.#take(answer.ref);
+      if (answer.failure === undefined) pending?.resolve(answer);
+      else pending?.reject(fromFailure(answer.failure));
+    }
+    if (this.#draining && this.#unanswered.size === 0) this.#close();
+  }
+
+  #lose(cause: unknown): void {
+    if (this.#closed) return;
+    this.#onLost(this, this.abandon(), cause);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#call.cancel();
+  }
+}
+
+/** Whether the peer has said that it will never take such a stream. */
+export function isUnimplemented(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === status.UNIMPLEMENTED;
+}
