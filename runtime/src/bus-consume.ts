@@ -1,5 +1,8 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
+import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { Delivery } from "./bus-delivery.ts";
 import { defaultRetryDelayMs, Lanes } from "./bus-lanes.ts";
 import type { Link } from "./bus-link.ts";
@@ -13,15 +16,17 @@ import {
   type PublishOptions,
 } from "./bus-types.ts";
 import { shared } from "./fail.ts";
+import type { DeclaredStream } from "./streams.ts";
 
-/** Where poison goes. */
-const DEAD_STREAM = "DEAD";
+const MAX_REASON = 1000;
 const SLOW_BATCH_MS = 30_000;
 
 /** What a consumption needs beside its options. */
 export interface ConsumeDependencies {
   readonly link: Link;
   readonly jsm: JetStreamManager;
+  /** Where poison goes. */
+  readonly dead: DeclaredStream;
   readonly ackWaitMs: number;
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published>;
   recreate(): Promise<void>;
@@ -142,21 +147,30 @@ export class LaneConsumption implements Consumption {
   /** Moves a message to the DEAD stream: stored there first, acknowledged then. */
   async #bury(message: Delivery, reason: string): Promise<void> {
     const { stream, consumer } = this.#options;
-    const options: PublishOptions = {
-      expectStream: DEAD_STREAM,
-      messageId: `${stream}:${message.sequence}:${consumer}`,
-      traceparent: message.traceparent,
-      headers: deadHeaders(message, stream, consumer, reason),
-    };
+    const { dead, link } = this.#needs;
+    const letter = create(DeadLetterSchema, {
+      stream,
+      consumer,
+      reason: reason.slice(0, MAX_REASON),
+      subject: message.subject,
+      sequence: BigInt(message.sequence),
+      deliveries: message.deliveries,
+      deadTime: timestampFromMs(Date.now()),
+      payload: message.data,
+    });
+    const subject = dead.subjectOf("letter", { stream });
+    const messageId = `${stream}:${message.sequence}:${consumer}`;
+    const options = { expectStream: dead.name, messageId, traceparent: message.traceparent };
     try {
-      await this.#needs.publish(`dead.${stream}`, message.data, options);
+      await this.#needs.publish(subject, toBinary(DeadLetterSchema, letter), options);
     } catch (error) {
-      if (!(error instanceof PublishError) || error.kind !== "refused" || message.data.length === 0) throw error;
-      // Too large for the stream: where it came from and why is worth keeping without the body.
-      const headers = { ...options.headers, "Dead-Body-Dropped": error.message };
-      await this.#needs.publish(`dead.${stream}`, new Uint8Array(), { ...options, headers });
+      if (!(error instanceof PublishError) || error.kind !== "refused" || letter.payload.length === 0) throw error;
+      // Too large with its envelope: where it came from and why is worth keeping without the payload.
+      letter.reason = `${letter.reason} (payload of ${letter.payload.length} bytes dropped: ${error.message})`;
+      letter.payload = new Uint8Array();
+      await this.#needs.publish(subject, toBinary(DeadLetterSchema, letter), options);
     }
-    this.#needs.link.log.error({ stream, consumer, sequence: message.sequence, reason }, "bus: a message is dead");
+    link.log.error({ stream, consumer, sequence: message.sequence, reason }, "bus: a message is dead");
     this.#settle(message);
   }
 
@@ -174,17 +188,4 @@ export class LaneConsumption implements Consumption {
       link.log.warn({ stream, consumer, ms: Math.round(slow) }, "bus: a batch takes very long");
     }
   }
-}
-
-function deadHeaders(message: Delivery, stream: string, consumer: string, reason: string): Record<string, string> {
-  return {
-    "Dead-Stream": stream,
-    "Dead-Subject": message.subject,
-    "Dead-Sequence": String(message.sequence),
-    "Dead-Consumer": consumer,
-    "Dead-Deliveries": String(message.deliveries),
-    "Dead-Time": message.time.toISOString(),
-    "Dead-Message-Id": message.messageId ?? "",
-    "Dead-Reason": reason.replaceAll(/[^ -~]/g, " ").slice(0, 512),
-  };
 }

@@ -52,6 +52,7 @@ export class Lanes<T extends LaneMessage> {
   readonly #ready = new Set<Lane<T>>();
   #running = 0;
   #closed = false;
+  #soon: NodeJS.Immediate | undefined;
   #whenIdle: (() => void) | undefined;
 
   constructor(rules: LaneRules<T>) {
@@ -95,6 +96,7 @@ export class Lanes<T extends LaneMessage> {
     this.#closed = true;
     for (const lane of this.#lanes.values()) clearTimeout(lane.timer);
     this.#ready.clear();
+    clearImmediate(this.#soon);
     if (this.#running === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
@@ -123,10 +125,13 @@ export class Lanes<T extends LaneMessage> {
     clearTimeout(lane.timer);
     lane.timer = undefined;
     this.#ready.add(lane);
-    this.#pump();
+    // Not at once: what the same packet brought belongs into the same batch.
+    this.#soon ??= setImmediate(() => this.#pump());
   }
 
   #pump(): void {
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
     for (const lane of this.#ready) {
       if (this.#running >= this.#rules.lanes) return;
       this.#ready.delete(lane);

@@ -179,7 +179,7 @@ export interface Bus {
   signal(subject: string, data: Uint8Array): boolean;
   /** Listens to signals. Returns the function that ends it. */
   onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void): () => void;
-  /** Starts to consume. */
+  /** Starts to consume. Before it: `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison goes. */
   consume(options: ConsumeOptions): Promise<Consumption>;
   /** Whether the connection is up, for readiness. */
   connected(): boolean;

@@ -1,5 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { LaneConsumption } from "./bus-consume.ts";
 import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
 import { PublishWindow } from "./bus-publish.ts";
@@ -16,7 +17,7 @@ import type {
   StoredMessage,
   StreamOverrides,
 } from "./bus-types.ts";
-import { streamOf } from "./streams.ts";
+import { type DeclaredStream, streamOf } from "./streams.ts";
 
 /** How the process uses NATS. */
 export interface BusOptions extends LinkOptions {
@@ -41,6 +42,7 @@ class NatsBus implements Bus {
   /** By stream and consumer: what was ensured, so that it can be made again. One entry for each consumer of the service. */
   readonly #specs = new Map<string, ConsumerSpec>();
   readonly #consumptions = new Set<Consumption>();
+  #dead: DeclaredStream | undefined;
 
   constructor(link: Link, jsm: JetStreamManager, options: BusOptions) {
     this.#link = link;
@@ -51,8 +53,10 @@ class NatsBus implements Bus {
     });
   }
 
-  ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
-    return ensureStream(this.#jsm, streamOf(desc), overrides);
+  async ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
+    const stream = streamOf(desc);
+    await ensureStream(this.#jsm, stream, overrides);
+    if (desc.typeName === DeadLetterSchema.typeName) this.#dead = stream;
   }
 
   async ensureConsumer(desc: DescMessage, spec: ConsumerSpec): Promise<void> {
@@ -103,9 +107,11 @@ class NatsBus implements Bus {
     const { stream, consumer } = options;
     const spec = this.#specs.get(`${stream}/${consumer}`);
     if (spec === undefined) throw new TypeError(`ensureConsumer(${consumer}) comes before consume`);
+    if (this.#dead === undefined) throw new TypeError("ensureStream(DeadLetterSchema) comes before consume");
     const consumption = new LaneConsumption(options, {
       link: this.#link,
       jsm: this.#jsm,
+      dead: this.#dead,
       ackWaitMs: spec.ackWaitMs,
       publish: (subject, data, publishOptions) => this.#window.publish(subject, data, publishOptions),
       recreate: () => ensureConsumer(this.#jsm, stream, spec),
