@@ -12,8 +12,8 @@ export function openLog(file: string): { fd: number; size: number } {
   return { fd, size: fstatSync(fd).size };
 }
 
-/** The last lines written after byte `from`, long ones cut. */
-export function lastLines(file: string, from: number, count = 10): string[] {
+/** The last lines written after byte `from`, cut at `width` characters. */
+export function lastLines(file: string, from: number, count = 10, width = 500): string[] {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   const start = Math.max(from, size - TAIL_BYTES);
   if (size <= start) return [];
@@ -25,7 +25,7 @@ export function lastLines(file: string, from: number, count = 10): string[] {
     return lines
       .filter((line) => line.trim() !== "")
       .slice(-count)
-      .map((line) => (line.length > 500 ? `${line.slice(0, 500)}…` : line));
+      .map((line) => (line.length > width ? `${line.slice(0, width)}…` : line));
   } finally {
     closeSync(fd);
   }

@@ -70,7 +70,7 @@ export async function startServers(options: StartServersOptions): Promise<TestSe
       natsUrl: url("nats"),
       redisUrl: url("valkey"),
       mongodbUrl: url("mongodb"),
-      kill: (name, signal = "SIGKILL") => processes.get(name).kill(signal),
+      kill: async (name, signal = "SIGKILL") => processes.get(name).kill(signal),
       untilReady: (name) => processes.untilReady(name),
       logs: (name) => processes.get(name).spec.logFile,
       stop,

@@ -103,7 +103,7 @@ function meshOf(processes: Processes, endpoints: () => Endpoints, stop: () => Pr
       const { pid, restarts } = processes.get(instance);
       return { pid, restarts };
     },
-    kill: (instance, signal = "SIGKILL") => processes.get(instance).kill(signal),
+    kill: async (instance, signal = "SIGKILL") => processes.get(instance).kill(signal),
     untilReady: (instance) => processes.untilReady(instance),
     logs: (instance) => processes.get(instance).spec.logFile,
     stop,

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { loadInfraConfig } from "@oceanchat/infra/config";
+import { endpointsOf } from "@oceanchat/infra/endpoints";
+import { laptopClusters } from "@oceanchat/infra/envoy-clusters";
+import { type Addresses, environmentOf, SERVICE_NAMES, SERVICES, stopOrder } from "@oceanchat/infra/topology";
+import { parse } from "yaml";
+
+const servers = { nats: "nats://n", redis: "redis://r", mongodb: "mongodb://m" };
+
+function addresses(): Addresses {
+  let port = 30_000;
+  const entries = SERVICE_NAMES.map((name) => {
+    const list = Array.from({ length: SERVICES[name].instances }, (_, index) => {
+      const doors = { mesh: port++, public: port++, ...(SERVICES[name].sockets && { ws: port++, tcp: port++ }) };
+      return { instance: `${name}-${index + 1}`, ports: doors };
+    });
+    return [name, list] as const;
+  });
+  return Object.fromEntries(entries) as Record<(typeof SERVICE_NAMES)[number], []>;
+}
+
+describe("topology", () => {
+  it("gives a process its own ports, the servers and every peer", () => {
+    const all = addresses();
+    const [, second] = all["ws-gateway"];
+    assert.ok(second);
+    const env = environmentOf(second, all, servers, loadInfraConfig({}));
+    assert.equal(env.OCEANCHAT_INSTANCE, "ws-gateway-2");
+    assert.equal(env.OCEANCHAT_WS_PORT, String(second.ports.ws));
+    assert.equal(env.OCEANCHAT_ADVERTISED_HOST, "127.0.0.1");
+    assert.equal(env.OCEANCHAT_NATS_URL, "nats://n");
+    assert.equal(env.OCEANCHAT_MONGODB_DATABASE, "oceanchat");
+    assert.equal(env.OCEANCHAT_WS_GATEWAY_ADDRESSES?.split(",").length, 2);
+    assert.equal(env.OCEANCHAT_PERSISTENCE_WRITER_ADDRESSES, `127.0.0.1:${all["persistence-writer"][0]?.ports.mesh}`);
+  });
+
+  it("stops the gateways first and whoever is asked last", () => {
+    const order = stopOrder(addresses());
+    assert.deepEqual(order[0], ["ws-gateway-1", "ws-gateway-2"]);
+    assert.ok(order.at(-1)?.includes("auth-1"));
+    assert.equal(order.flat().length, SERVICE_NAMES.length + 1);
+  });
+
+  it("tells where only the started services are", () => {
+    const endpoints = endpointsOf(addresses(), new Set(["auth"]), servers, undefined, () => 7);
+    assert.equal(endpoints.edge, "");
+    assert.deepEqual(endpoints.services.user, []);
+    assert.deepEqual(endpoints.services.auth, [
+      { instance: "auth-1", pid: 7, mesh: "127.0.0.1:30000", public: "127.0.0.1:30001" },
+    ]);
+  });
+
+  it("writes one cluster for each public door, all gateways in the sockets' ones", () => {
+    const all = addresses();
+    const {
+      resources,
+    }: { resources: { name: string; load_assignment: { endpoints: [{ lb_endpoints: unknown[] }] } }[] } = parse(
+      laptopClusters(all),
+    );
+    assert.deepEqual(
+      resources.map(({ name }) => name),
+      ["auth", "user", "group", "message", "presence", "query", "push", "jwks", "ws_gateway", "tcp_gateway", "otel"],
+    );
+    const sockets = resources.find(({ name }) => name === "ws_gateway");
+    assert.equal(sockets?.load_assignment.endpoints[0].lb_endpoints.length, 2);
+  });
+});
