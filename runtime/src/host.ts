@@ -43,6 +43,8 @@ export interface Host {
   tokenVerifier(fetchKeys: () => Promise<readonly PublicJwk[]>): TokenVerifier;
   /** Opens the doors and says SERVING: the last thing that `start` does. */
   serve(doors: Doors): Promise<Served>;
+  /** Does something again and again, never twice at once, until the process stops; an error is logged and the next turn comes. */
+  every(name: string, intervalMs: number, run: () => Promise<void>): void;
   /** Something to close when the process stops, after the doors, the last first. */
   defer(name: string, close: () => Promise<void> | void): void;
   /** Something to do first when the process stops, before the doors close: leave a list, tell clients. */
@@ -137,6 +139,7 @@ export function createHost(options: {
       log.info({ publicPort: open?.port, meshPort: mesh.port }, "serving");
       return { publicPort: open?.port, meshPort: mesh.port };
     },
+    every: (name, intervalMs, run) => defer(name, repeat(name, intervalMs, run, log)),
     defer,
     beforeStop: (name, run) => void leaving.push({ name, close: run }),
     fatal: options.onFatal,
@@ -152,6 +155,28 @@ export function createHost(options: {
     },
   };
   return host;
+}
+
+/** Returns the function that ends it. */
+function repeat(name: string, intervalMs: number, run: () => Promise<void>, log: Logger): () => Promise<void> {
+  let turn: Promise<void> = Promise.resolve();
+  let ended = false;
+  let timer: NodeJS.Timeout | undefined;
+  const next = () => {
+    timer = setTimeout(() => {
+      turn = run()
+        .catch((error: unknown) => log.warn({ err: error, what: name }, "a turn failed"))
+        .then(() => {
+          if (!ended) next();
+        });
+    }, intervalMs);
+  };
+  next();
+  return async () => {
+    ended = true;
+    clearTimeout(timer);
+    await turn;
+  };
 }
 
 async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> {

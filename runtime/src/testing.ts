@@ -1,0 +1,46 @@
+import { pino } from "pino";
+import { type AddressSource, parseAddresses } from "./addresses.ts";
+import type { Env } from "./config.ts";
+import { createHost, type RunningHost, type Served, type Start } from "./host.ts";
+import { readProcessConfig } from "./process-config.ts";
+import { noTracing } from "./trace.ts";
+
+/** A service that a test runs in its own process, on free ports of the loopback address. */
+export interface RunningService {
+  readonly host: RunningHost;
+  readonly served: Served;
+  /** For `host.peers` and `host.calls` of whoever calls it. */
+  readonly mesh: AddressSource;
+}
+
+/** A host for tests: silent unless OCEANCHAT_LOG_LEVEL says otherwise. */
+export function testHost(service: string, env: Env = {}): RunningHost {
+  const full: Env = {
+    OCEANCHAT_LISTEN_HOST: "127.0.0.1",
+    OCEANCHAT_PUBLIC_PORT: "0",
+    OCEANCHAT_MESH_PORT: "0",
+    OCEANCHAT_LOG_LEVEL: "silent",
+    OCEANCHAT_GRACE_MS: "1000",
+    ...env,
+  };
+  const config = readProcessConfig(full);
+  const onFatal = (error: unknown) => {
+    throw error;
+  };
+  return createHost({ service, env: full, config, log: pino({ level: config.logLevel }), tracing: noTracing, onFatal });
+}
+
+/** Starts a service; end it with `host.stop()`. */
+export async function startService(service: string, start: Start, env: Env = {}): Promise<RunningService> {
+  const host = testHost(service, env);
+  let served: Served | undefined;
+  await start({
+    ...host,
+    serve: async (doors) => {
+      served = await host.serve(doors);
+      return served;
+    },
+  });
+  if (served === undefined) throw new Error(`${service} opened no door`);
+  return { host, served, mesh: parseAddresses(`127.0.0.1:${served.meshPort}`) };
+}

@@ -1,0 +1,30 @@
+import { addresses, integer, url } from "@oceanchat/runtime/config";
+
+/** What presence can be told. */
+export const presenceKeys = {
+  redisUrl: url(
+    "OCEANCHAT_REDIS_URL",
+    "Where presence is kept; may lose everything at any time.",
+    "redis://127.0.0.1:6379",
+    ["redis", "rediss"],
+  ),
+  auth: addresses(
+    "OCEANCHAT_AUTH_ADDRESSES",
+    "Mesh doors of auth, for the signing keys.",
+    "dns:oceanchat-auth-headless:8082",
+  ),
+  leaseMs: integer(
+    "OCEANCHAT_GATEWAY_LEASE_MS",
+    "How long a gateway counts as alive after its last sign of life, in milliseconds.",
+    15_000,
+    1_000,
+    300_000,
+  ),
+  sweepIntervalMs: integer(
+    "OCEANCHAT_PRESENCE_SWEEP_MS",
+    "How often entries of dead gateways are looked for, in milliseconds.",
+    10_000,
+    100,
+    3_600_000,
+  ),
+} as const;

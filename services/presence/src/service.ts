@@ -1,0 +1,48 @@
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import type {
+  Connection,
+  GatewayReport,
+  PresenceMeshService,
+} from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { shared } from "@oceanchat/runtime/fail";
+import type { Handlers } from "@oceanchat/runtime/handlers";
+import type { PresenceCore } from "./core.ts";
+import type { LiveConnection } from "./ports.ts";
+
+/** What presence answers to other services. */
+export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof PresenceMeshService> => ({
+  report: (item) => report(core, item),
+  async locate(request) {
+    const { connections, gateways } = await core.locate(request.userIds);
+    return {
+      connections: connections.map(({ connectedAtMs, ...connection }) => ({
+        ...connection,
+        connectedTime: timestampFromMs(connectedAtMs),
+      })),
+      gateways: [...gateways],
+    };
+  },
+});
+
+async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {
+  switch (event.case) {
+    case "connected":
+      return { replaced: [...(await core.connected(liveConnection(gatewayId, event.value)))] };
+    case "disconnected":
+      await core.disconnected(event.value.userId, event.value.connectionId);
+      return {};
+    case "lease": {
+      if (!event.value.released) return core.lease(gatewayId, event.value.address);
+      await core.release(gatewayId);
+      return {};
+    }
+    case undefined:
+      throw shared.malformed("a report without an event");
+  }
+}
+
+function liveConnection(gatewayId: string, connection: Connection): LiveConnection {
+  const { connectionId, userId, sessionId, deviceId, platform, codec, connectedTime } = connection;
+  const connectedAtMs = connectedTime === undefined ? 0 : timestampMs(connectedTime);
+  return { connectionId, gatewayId, userId, sessionId, deviceId, platform, codec, connectedAtMs };
+}

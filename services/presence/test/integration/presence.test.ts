@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { startServers } from "@oceanchat/infra/servers-for-tests";
+import type { Calls } from "@oceanchat/runtime/calls";
+import type { RunningHost } from "@oceanchat/runtime/host";
+import type { Peers } from "@oceanchat/runtime/peers";
+import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
+import { Redis } from "ioredis";
+import { start } from "../../src/main.ts";
+
+const LEASE_MS = 1_000;
+
+describe("presence over Valkey", () => {
+  let servers: Awaited<ReturnType<typeof startServers>>;
+  let presence: RunningService;
+  let client: RunningHost;
+  let redis: Redis;
+  let reports: Calls<typeof PresenceMeshService.method.report>;
+  let peers: Peers<typeof PresenceMeshService>;
+
+  before(async function () {
+    this.timeout(300_000);
+    servers = await startServers({ valkey: true });
+    redis = new Redis(servers.redisUrl);
+    presence = await startService("presence", start, {
+      OCEANCHAT_REDIS_URL: servers.redisUrl,
+      OCEANCHAT_AUTH_ADDRESSES: "127.0.0.1:1",
+      OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS),
+      OCEANCHAT_PRESENCE_SWEEP_MS: "100",
+    });
+    client = testHost("client");
+    reports = await client.calls(PresenceMeshService.method.report, presence.mesh);
+    peers = await client.peers(PresenceMeshService, presence.mesh);
+  });
+
+  after(async () => {
+    await client?.stop();
+    await presence?.host.stop();
+    redis?.disconnect();
+    await servers?.stop();
+  });
+
+  beforeEach(async () => void (await redis.flushall()));
+
+  const connect = (gatewayId: string, userId: string, connectionId: string, deviceId: string, sinceMs = 1) =>
+    reports.call({
+      gatewayId,
+      event: {
+        case: "connected",
+        value: {
+          connectionId,
+          gatewayId,
+          userId,
+          sessionId: "s",
+          deviceId,
+          platform: "PLATFORM_WEB",
+          codec: Codec.JSON,
+          connectedTime: timestampFromMs(sinceMs),
+        },
+      },
+    });
+  const lease = (gatewayId: string, released = false) =>
+    reports.call({ gatewayId, event: { case: "lease", value: { address: `${gatewayId}:1`, released } } });
+  const located = async (...userIds: string[]) =>
+    (await peers.call.locate({ userIds })).connections.map(({ connectionId }) => connectionId).sort();
+
+  it("locates every device of a user, on every gateway", async () => {
+    await Promise.all([lease("g1"), lease("g2")]);
+    await connect("g1", "u1", "c1", "phone");
+    await connect("g2", "u1", "c2", "laptop");
+    await connect("g2", "u2", "c3", "phone");
+    const answer = await peers.call.locate({ userIds: ["u1", "u2", "nobody"] });
+    assert.deepEqual(answer.connections.map(({ connectionId }) => connectionId).sort(), ["c1", "c2", "c3"]);
+    assert.deepEqual(answer.gateways.map(({ address }) => address).sort(), ["g1:1", "g2:1"]);
+    assert.equal(answer.connections.find((each) => each.connectionId === "c1")?.codec, Codec.JSON);
+  });
+
+  it("lets one device go without the other", async () => {
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    await connect("g1", "u1", "c2", "laptop");
+    await reports.call({
+      gatewayId: "g1",
+      event: { case: "disconnected", value: { userId: "u1", connectionId: "c1" } },
+    });
+    assert.deepEqual(await located("u1"), ["c2"]);
+  });
+
+  it("replaces the older connection of the same device, and an old gateway's farewell doesn't touch the new one", async () => {
+    await Promise.all([lease("g1"), lease("g2")]);
+    await connect("g1", "u1", "old", "phone", 1_000);
+    const { replaced } = await connect("g2", "u1", "new", "phone", 2_000);
+    assert.deepEqual(
+      replaced.map(({ connectionId, gatewayId, address }) => ({ connectionId, gatewayId, address })),
+      [{ connectionId: "old", gatewayId: "g1", address: "g1:1" }],
+    );
+    await reports.call({
+      gatewayId: "g1",
+      event: { case: "disconnected", value: { userId: "u1", connectionId: "old" } },
+    });
+    assert.deepEqual(await located("u1"), ["new"]);
+    const late = await connect("g1", "u1", "old", "phone", 1_000); // reported again after a flush, too late
+    assert.deepEqual(
+      late.replaced.map(({ connectionId }) => connectionId),
+      ["old"],
+    );
+    assert.deepEqual(await located("u1"), ["new"]);
+  });
+
+  it("keeps exactly one of many connections of a device that come at once", async () => {
+    await lease("g1");
+    await Promise.all(Array.from({ length: 50 }, (_, index) => connect("g1", "u1", `c${index}`, "phone", index)));
+    assert.deepEqual(await located("u1"), ["c49"]);
+  });
+
+  it("forgets a silent gateway with its lease, and sweeps what it left", async function () {
+    this.timeout(20_000);
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    assert.deepEqual(await located("u1"), ["c1"]);
+    const began = Date.now();
+    while ((await located("u1")).length > 0)
+      assert.ok(Date.now() - began < LEASE_MS + 2_000, "still there after a lease");
+    while ((await redis.exists("presence:user:u1")) > 0)
+      assert.ok(Date.now() - began < 4 * LEASE_MS + 5_000, "not swept");
+  });
+
+  it("asks for all connections after it has lost everything", async () => {
+    assert.equal((await lease("g1")).reportAll, true);
+    assert.equal((await lease("g1")).reportAll, false);
+    await connect("g1", "u1", "c1", "phone");
+    await redis.flushall();
+    assert.equal((await lease("g1")).reportAll, true);
+    await connect("g1", "u1", "c1", "phone");
+    assert.deepEqual(await located("u1"), ["c1"]);
+  });
+
+  it("counts a gateway that has said farewell no longer", async () => {
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    await lease("g1", true);
+    const began = Date.now();
+    while ((await located("u1")).length > 0) assert.ok(Date.now() - began < 1_500, "still believed");
+  });
+
+  it("says UNAVAILABLE while Redis is away, and works when it is back", async function () {
+    this.timeout(30_000);
+    await servers.kill("valkey");
+    await assert.rejects(located("u1"), { reason: "ERROR_REASON_UNAVAILABLE" });
+    await servers.untilReady("valkey");
+    const began = Date.now();
+    for (;;) {
+      try {
+        assert.equal((await lease("g1")).reportAll, true);
+        break;
+      } catch (error) {
+        assert.ok(Date.now() - began < 10_000, String(error));
+      }
+    }
+    await connect("g1", "u1", "c1", "phone");
+    assert.deepEqual(await located("u1"), ["c1"]);
+  });
+});
