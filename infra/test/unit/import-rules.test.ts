@@ -37,7 +37,9 @@ describe("importFindings", () => {
   });
 
   it("lets nobody import a main", () => {
-    assert.deepEqual(problems("services/auth/test/a.test.ts", 'import "../src/main.ts";'), ["nobody imports a main"]);
+    assert.deepEqual(problems("services/auth/src/core.ts", 'import "./main.ts";'), ["nobody imports a main"]);
+    assert.deepEqual(problems("services/auth/test/a.test.ts", 'import { x } from "@oceanchat/auth/main";').length, 1);
+    assert.deepEqual(problems("services/auth/test/a.test.ts", 'import { start } from "../src/main.ts";'), []);
     assert.deepEqual(problems("services/auth/src/main.ts", 'import { start } from "./start.ts";'), []);
   });
 
