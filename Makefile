@@ -28,11 +28,11 @@ up: install ## Start everything on this machine and print the URLs; Ctrl-C stops
 	@exec $(NODE) infra/src/up.ts
 
 .PHONY: down
-down: install ## Stop a running `make up`
-	@$(NODE) infra/src/down.ts
+down: ## Stop a running `make up`
+	@if [ -x $(NODE) ]; then $(NODE) infra/src/down.ts; else echo "nothing is running"; fi
 
 .PHONY: logs
-logs: install ## Follow the log of one service: make logs SERVICE=auth
+logs: ## Follow the log of one service: make logs SERVICE=auth
 	@exec $(NODE) infra/src/logs.ts $(SERVICE)
 
 .PHONY: demo
@@ -67,5 +67,5 @@ infra-fast: ## Build the fast store once (Rust, clang, cmake; about 6 minutes); 
 
 .PHONY: clean
 clean: ## Remove servers, caches and the data of `make up`
-	@if [ -x $(NODE) ]; then $(NODE) infra/src/down.ts; fi
+	@$(MAKE) --no-print-directory down
 	rm -rf .oceanchat
