@@ -1,0 +1,54 @@
+import { availableParallelism } from "node:os";
+import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
+import { AuthService } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { v7 } from "uuid";
+import { authKeys } from "./config.ts";
+import { createAuthCore } from "./core.ts";
+import { createPasswordHasher } from "./passwords.ts";
+import { openProfiles } from "./peers.ts";
+import { authHandlers, authMeshHandlers } from "./service.ts";
+import { signingKeysFromPem, signingKeysFromStore } from "./signing-keys.ts";
+import { openStore } from "./store.ts";
+import { createTokenSigner } from "./tokens.ts";
+
+/** Starts the auth service. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(authKeys, host.env);
+  const { mongodbUrl: url, mongodbDatabase: database } = config;
+  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  host.defer("store", () => store.close());
+  const keys =
+    config.signingKeyPem === undefined
+      ? await signingKeysFromStore(store.signingKeys, host.now())
+      : signingKeysFromPem(config.signingKeyPem);
+  const { tokenIssuer: issuer, tokenAudience: audience } = host.config;
+  const newId = () => v7();
+  const signer = createTokenSigner({
+    kid: keys.kid,
+    privateKey: keys.privateKey,
+    keys: keys.published,
+    issuer,
+    audience,
+    ttlSeconds: config.accessTokenTtlSeconds,
+    newId,
+  });
+  const verify = host.tokenVerifier(async () => keys.published);
+  const passwords = createPasswordHasher(config.passwordHashesAtOnce || 2 * availableParallelism());
+  const profiles = await openProfiles(host, config.user);
+  const { accounts, sessions } = store;
+  const core = createAuthCore(
+    { accounts, sessions, passwords, profiles, signer, verify, now: host.now, newId },
+    { ...config, refreshSecret: keys.refreshSecret },
+  );
+  await host.serve({
+    public: [implement(AuthService, authHandlers(core))],
+    mesh: [implement(AuthMeshService, authMeshHandlers(core))],
+    verify,
+  });
+}
+
+if (import.meta.main) await runProcess("auth", authKeys, start);
