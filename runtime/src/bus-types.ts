@@ -126,8 +126,8 @@ export class PublishError extends Error {
   toServiceError(): ServiceError {
     if (this.kind === "unknown") return shared.outcomeUnknown("the message may or may not be stored", this);
     if (this.kind === "full" || this.kind === "overloaded") return shared.overloaded("no room for the message", 1000);
-    if (this.kind === "unavailable") return shared.unavailable("the message log can't be reached", this);
-    return shared.internal(this);
+    if (this.kind === "refused") return shared.internal(this);
+    return shared.unavailable("the stream can't take the message now", this);
   }
 }
 
