@@ -10,7 +10,7 @@ import { type RunningService, startService, testHost } from "@oceanchat/runtime/
 import { Redis } from "ioredis";
 import { start } from "../../src/main.ts";
 
-const LEASE_MS = 1_000;
+const LEASE_MS = 3_000; // long enough that a busy machine does not end it in the middle of a test
 
 describe("presence over Valkey", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
@@ -116,15 +116,15 @@ describe("presence over Valkey", () => {
   });
 
   it("forgets a silent gateway with its lease, and sweeps what it left", async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");
     assert.deepEqual(await located("u1"), ["c1"]);
     const began = Date.now();
     while ((await located("u1")).length > 0)
-      assert.ok(Date.now() - began < LEASE_MS + 2_000, "still there after a lease");
+      assert.ok(Date.now() - began < LEASE_MS + 5_000, "still there after a lease");
     while ((await redis.exists("presence:user:u1")) > 0)
-      assert.ok(Date.now() - began < 4 * LEASE_MS + 5_000, "not swept");
+      assert.ok(Date.now() - began < 4 * LEASE_MS + 10_000, "not swept");
   });
 
   it("asks for all connections after it has lost everything", async () => {
@@ -142,7 +142,7 @@ describe("presence over Valkey", () => {
     await connect("g1", "u1", "c1", "phone");
     await lease("g1", true);
     const began = Date.now();
-    while ((await located("u1")).length > 0) assert.ok(Date.now() - began < 1_500, "still believed");
+    while ((await located("u1")).length > 0) assert.ok(Date.now() - began < 5_000, "still believed");
   });
 
   it("says UNAVAILABLE while Redis is away, and works when it is back", async function () {

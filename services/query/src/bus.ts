@@ -1,0 +1,29 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import type { Bus, StoredMessage } from "@oceanchat/runtime/bus-types";
+import { shared } from "@oceanchat/runtime/fail";
+import { streamOf } from "@oceanchat/runtime/streams";
+import type { PlacedRecord, RecordLog } from "./ports.ts";
+
+/** Reads records from the log stream. */
+export function openLog(bus: Bus): RecordLog {
+  const stream = streamOf(LogEntrySchema);
+  const { name } = stream;
+  const subject = (conversationId: string) => stream.subjectOf("conversation", { id: conversationId });
+  return {
+    async last(conversationId) {
+      // A stale answer would hide records that somebody has seen already: ask the leader.
+      const message = await bus.lastBySubject(name, subject(conversationId), { leader: true });
+      return message === undefined ? undefined : placed(message);
+    },
+    async from(conversationId, streamSequence, limit) {
+      return (await bus.bySubjectFrom(name, subject(conversationId), streamSequence, limit)).map(placed);
+    },
+  };
+}
+
+function placed({ data, sequence }: StoredMessage): PlacedRecord {
+  const { record } = fromBinary(LogEntrySchema, data);
+  if (record === undefined) throw shared.internal(new Error(`log entry ${sequence} has no record`));
+  return { record, streamSequence: sequence };
+}

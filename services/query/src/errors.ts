@@ -1,0 +1,16 @@
+import { Code } from "@connectrpc/connect";
+import { ErrorReason, ErrorReasonSchema } from "@oceanchat/gen/oceanchat/query/v1/error_reason_pb";
+import { reasons } from "@oceanchat/runtime/fail";
+
+const fail = reasons("query.oceanchat", ErrorReasonSchema);
+
+/** Why query refuses. */
+export const errors = {
+  /** The same for a conversation that doesn't exist and one that isn't the caller's. */
+  conversationNotFound: () =>
+    fail(Code.NotFound, ErrorReason.CONVERSATION_NOT_FOUND, "there is no such conversation for you"),
+  invalidPageToken: () =>
+    fail(Code.InvalidArgument, ErrorReason.INVALID_PAGE_TOKEN, "the page token is not one that this service gave"),
+  bothDirections: () =>
+    fail(Code.InvalidArgument, ErrorReason.BOTH_DIRECTIONS, "after_seq and before_seq exclude each other"),
+};

@@ -1,0 +1,29 @@
+import { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
+import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { openLog } from "./bus.ts";
+import { queryKeys } from "./config.ts";
+import { createQueryCore } from "./core.ts";
+import { openPeers } from "./peers.ts";
+import { queryHandlers } from "./service.ts";
+import { openStore } from "./store.ts";
+
+/** Starts query. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(queryKeys, host.env);
+  const store = await openStore(config.mongodbUrl, config.mongodbDatabase);
+  host.defer("store", () => store.close());
+  const bus = await host.bus(config.natsUrl);
+  await bus.ensureStream(LogEntrySchema);
+  const peers = await openPeers(host, config);
+  const core = createQueryCore({ store, log: openLog(bus), peers });
+  await host.serve({
+    public: [implement(QueryService, queryHandlers(core))],
+    verify: host.tokenVerifier(peers.signingKeys),
+  });
+}
+
+if (import.meta.main) await runProcess("query", queryKeys, start);
