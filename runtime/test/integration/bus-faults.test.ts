@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Code } from "@connectrpc/connect";
+import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import type { Bus, ConsumeOptions } from "@oceanchat/runtime/bus-types";
+import { ServiceError } from "@oceanchat/runtime/fail";
+import {
+  bytesText,
+  consumerSpec,
+  failureOf,
+  openBus,
+  prepare,
+  publishNumbers,
+  roomStream,
+  textBytes,
+  waitFor,
+} from "../support/bus.ts";
+
+describe("bus: faults", function () {
+  this.timeout(30_000);
+  let servers: TestServers;
+  let bus: Bus;
+
+  before(async function () {
+    this.timeout(300_000);
+    servers = await startServers({ nats: true });
+    bus = await openBus(servers.natsUrl);
+  });
+
+  after(async () => {
+    await bus.close();
+    await servers.stop();
+  });
+
+  const untilConnected = async (one: Bus) => {
+    while (!one.connected()) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const consume = (stream: string, options: Partial<ConsumeOptions> & Pick<ConsumeOptions, "handle">, on = bus) =>
+    on.consume({
+      stream,
+      consumer: consumerSpec.name,
+      lanes: 4,
+      laneOf: ({ subject }) => subject,
+      maxBatch: 10,
+      maxInFlight: 100,
+      ...options,
+    });
+
+  it("calls a publish to a frozen server unknown, and it is stored once the server goes on", async () => {
+    const stream = await prepare(bus, roomStream("FROZEN"));
+    const subject = stream.subjectOf("room", { id: "a" });
+    const options = { expectStream: "FROZEN", messageId: "alice:1", expectLastSubjectSequence: 0 };
+    await servers.kill("nats", "SIGSTOP");
+    try {
+      assert.equal(await failureOf(bus.publish(subject, textBytes("1"), { ...options, timeoutMs: 300 })), "unknown");
+    } finally {
+      await servers.kill("nats", "SIGCONT");
+    }
+    const waiting = waitFor("the message to be stored");
+    const look = async () => {
+      const found = await bus.lastBySubject("FROZEN", subject);
+      if (found === undefined) setTimeout(look, 10);
+      else waiting.reached();
+    };
+    await look();
+    await waiting.promise;
+    const head = (await bus.lastBySubject("FROZEN", subject))?.sequence ?? 0;
+    const again = await bus.publish(subject, textBytes("1"), { ...options, expectLastSubjectSequence: head });
+    assert.deepEqual(again, { sequence: head, duplicate: true });
+  });
+
+  it("keeps every acknowledged message and its consumers when the server is killed under load", async () => {
+    const stream = await prepare(bus, roomStream("KILLED"));
+    const acked = new Set<string>();
+    const handled = new Map<string, number>();
+    const kinds = new Set<string>();
+    const all = waitFor("every acknowledged message", 20_000);
+    let publishing = true;
+    const check = () => {
+      if (!publishing && [...acked].every((text) => handled.has(text))) all.reached();
+    };
+    const consumption = await consume("KILLED", {
+      handle: async (batch) => {
+        for (const { data } of batch) handled.set(bytesText(data), (handled.get(bytesText(data)) ?? 0) + 1);
+        check();
+      },
+    });
+    let n = 0;
+    const publisher = async (room: string) => {
+      while (publishing) {
+        const text = `${room} ${n++}`;
+        const subject = stream.subjectOf("room", { id: room });
+        const kind = await failureOf(bus.publish(subject, textBytes(text), { expectStream: "KILLED", timeoutMs: 500 }));
+        if (kind === "stored") acked.add(text);
+        else kinds.add(kind);
+      }
+    };
+    const publishers = ["a", "b", "c", "d", "e", "f", "g", "h"].map(publisher);
+    while (handled.size < 500) await new Promise((resolve) => setImmediate(resolve));
+    const before = acked.size;
+    await servers.kill("nats");
+    await servers.untilReady("nats");
+    await untilConnected(bus);
+    while (acked.size < before + 500) await new Promise((resolve) => setImmediate(resolve));
+    publishing = false;
+    await Promise.all(publishers);
+    check();
+    await all.promise;
+    for (const kind of kinds)
+      assert.ok(["unknown", "unavailable"].includes(kind), `${kind} is not how an outage looks`);
+    assert.ok(kinds.has("unknown"), "what was under way is unknown");
+    await consumption.stop();
+  });
+
+  it("handles nothing twice when acknowledgements are lost with the server", async () => {
+    const stream = await prepare(bus, roomStream("LOST"), { ...consumerSpec, ackWaitMs: 2000 });
+    await publishNumbers(bus, stream, ["a"], 20);
+    const handled: string[] = [];
+    const begun = waitFor("the first batch");
+    const all = waitFor("20 messages", 20_000);
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const consumption = await consume("LOST", {
+      handle: async (batch) => {
+        begun.reached();
+        await gate;
+        handled.push(...batch.map(({ data }) => bytesText(data)));
+        if (handled.length === 20) all.reached();
+      },
+    });
+    await begun.promise;
+    // What it answers from now on stays in the frozen server's socket and dies with it.
+    await servers.kill("nats", "SIGSTOP");
+    open();
+    await all.promise;
+    await servers.kill("nats");
+    await servers.untilReady("nats");
+    await untilConnected(bus);
+    const settled = waitFor("the acknowledgements", 20_000);
+    const look = async () => {
+      const held = consumption.held().messages;
+      if (held === 0 && (await unacknowledged("LOST")) === 0) settled.reached();
+      else setTimeout(look, 50);
+    };
+    await look();
+    await settled.promise;
+    assert.deepEqual(
+      handled,
+      Array.from({ length: 20 }, (_, index) => `a ${index}`),
+    );
+    await consumption.stop();
+  });
+
+  it("sends nothing while there is no connection: publishes wait, then say unavailable", async () => {
+    const stream = await prepare(bus, roomStream("OFF"));
+    const other = await openBus(servers.natsUrl, { pingIntervalMs: 100 });
+    const subject = stream.subjectOf("room", { id: "a" });
+    await servers.kill("nats", "SIGSTOP");
+    try {
+      while (other.connected()) await new Promise((resolve) => setImmediate(resolve));
+      const options = { expectStream: "OFF", timeoutMs: 200 };
+      assert.equal(await failureOf(other.publish(subject, textBytes("never"), options)), "unavailable");
+      assert.equal(other.signal("any.signal", textBytes("x")), false);
+      const patient = other.publish(subject, textBytes("later"), { expectStream: "OFF", timeoutMs: 20_000 });
+      await servers.kill("nats", "SIGCONT");
+      await patient;
+    } finally {
+      await servers.kill("nats", "SIGCONT");
+    }
+    await untilConnected(bus);
+    const stored = await bus.bySubjectFrom("OFF", subject, 1, 10);
+    assert.deepEqual(
+      stored.map(({ data }) => bytesText(data)),
+      ["later"],
+    );
+    await other.close();
+  });
+
+  it("gives up after the time allowed without a connection", async () => {
+    const closed = waitFor("onClosed");
+    let reason: Error | undefined;
+    const other = await openBus(servers.natsUrl, {
+      pingIntervalMs: 100,
+      maxDisconnectedMs: 300,
+      onClosed: (error) => {
+        reason = error;
+        closed.reached();
+      },
+    });
+    await servers.kill("nats", "SIGSTOP");
+    try {
+      await closed.promise;
+    } finally {
+      await servers.kill("nats", "SIGCONT");
+    }
+    assert.match(reason?.message ?? "", /no connection for 300 ms/);
+    assert.equal(other.connected(), false);
+    assert.equal(
+      await failureOf(other.publish("x", textBytes("x"), { expectStream: "X", timeoutMs: 50 })),
+      "unavailable",
+    );
+    await other.close();
+    await untilConnected(bus);
+  });
+
+  it("waits for a server that is not there yet, but not for ever", async () => {
+    await servers.kill("nats", "SIGSTOP");
+    const late = openBus(servers.natsUrl, { connectTimeoutMs: 10_000 });
+    await assert.rejects(
+      openBus(servers.natsUrl, { connectTimeoutMs: 600 }),
+      (error) => error instanceof ServiceError && error.code === Code.Unavailable,
+    );
+    await servers.kill("nats", "SIGCONT");
+    await (await late).close();
+    await assert.rejects(openBus("nats://127.0.0.1:1", { connectTimeoutMs: 300 }), ServiceError);
+    await untilConnected(bus);
+  });
+
+  it("gives another process what a dead one held, after ack_wait and in order", async () => {
+    const stream = await prepare(bus, roomStream("DIED"), { ...consumerSpec, ackWaitMs: 1500 });
+    await publishNumbers(bus, stream, ["a"], 15);
+    const script = fileURLToPath(new URL("../support/hanging-consumer.ts", import.meta.url));
+    const child = spawn(process.execPath, [script, servers.natsUrl, "DIED"], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await once(child.stdout, "data");
+    } finally {
+      child.kill("SIGKILL");
+    }
+    await once(child, "exit");
+    const seen: string[] = [];
+    const deliveries = new Set<number>();
+    const { promise, reached } = waitFor("15 messages");
+    const consumption = await consume("DIED", {
+      maxBatch: 1,
+      handle: async (batch) => {
+        seen.push(...batch.map(({ data }) => bytesText(data)));
+        for (const message of batch)
+          if (Number(bytesText(message.data).slice(2)) < 10) deliveries.add(message.deliveries);
+        if (seen.length === 15) reached();
+      },
+    });
+    await promise;
+    const numbers = seen.map((text) => Number(text.slice(2)));
+    assert.deepEqual(numbers.slice(0, 5), [10, 11, 12, 13, 14], "what nobody held comes first");
+    assert.deepEqual(numbers.slice(5), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.deepEqual([...deliveries], [2]);
+    await consumption.stop();
+  });
+
+  const unacknowledged = async (stream: string): Promise<number> => {
+    const { jetstreamManager } = await import("@nats-io/jetstream");
+    const { connect } = await import("@nats-io/transport-node");
+    const nc = await connect({ servers: servers.natsUrl });
+    const info = await (await jetstreamManager(nc)).consumers.info(stream, consumerSpec.name);
+    await nc.close();
+    return info.num_ack_pending + info.num_pending;
+  };
+});
