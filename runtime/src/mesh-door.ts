@@ -48,7 +48,7 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
     port,
     setServing: (serving) => health.setServing(serving),
     close: (graceMs) => {
-      closing ??= close(server, health, graceMs);
+      closing ??= close(server, health, `${options.host}:${port}`, graceMs);
       return closing;
     },
   };
@@ -73,14 +73,21 @@ function bind(server: Server, address: string): Promise<number> {
  * Callers that watch the health hear of the end first: they send nothing more, half-close their streams and call other
  * addresses, while what they have sent is answered. What still runs after the grace is cut.
  */
-async function close(server: Server, health: MeshHealth, graceMs: number): Promise<void> {
+async function close(server: Server, health: MeshHealth, address: string, graceMs: number): Promise<void> {
   health.close();
+  // Not forceShutdown: it cuts no sessions while channelz is off. After drain, shutting down waits for connections alone.
+  server.drain(address, graceMs);
+  await within(new Promise((resolve) => server.tryShutdown(() => resolve())), graceMs + CUT_MS);
+}
+
+/** Enough for sockets to be destroyed. */
+const CUT_MS = 1000;
+
+async function within(promise: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const grace = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, graceMs);
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
-  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  await Promise.race([drained, grace]);
+  await Promise.race([promise, late]);
   clearTimeout(timer);
-  server.forceShutdown();
 }

@@ -1,0 +1,39 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const SCRIPT = fileURLToPath(new URL("echo-process.ts", import.meta.url));
+
+/** An EchoService in another process. */
+export interface EchoChild {
+  readonly address: string;
+  readonly pid: number;
+  /** Resolves when it has received this text, or has before. */
+  received(text: string): Promise<void>;
+  /** SIGKILL: its sockets are cut without a word. */
+  kill(): Promise<void>;
+}
+
+export async function forkEcho(): Promise<EchoChild> {
+  const child = fork(SCRIPT);
+  const got = new Set<string>();
+  child.on("message", (message: { got?: string }) => {
+    if (message.got !== undefined) got.add(message.got);
+  });
+  const [{ address }] = (await once(child, "message")) as [{ address: string }];
+  return {
+    address,
+    pid: child.pid ?? 0,
+    received: async (text) => {
+      while (!got.has(text)) await once(child, "message");
+    },
+    kill: () => kill(child),
+  };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
