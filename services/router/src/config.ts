@@ -1,0 +1,53 @@
+import { addresses, integer } from "@oceanchat/runtime/config";
+
+/** What the router can be told, beside the keys of every process. */
+export const routerKeys = {
+  message: addresses(
+    "OCEANCHAT_MESSAGE_ADDRESSES",
+    "Mesh doors of message, which carries commands out.",
+    "dns:oceanchat-message-headless:8082",
+  ),
+  packetsPerSecond: integer(
+    "OCEANCHAT_USER_PACKETS_PER_SECOND",
+    "Packets per second that a user may send in the long run. The gateways announce the same keys' values.",
+    100,
+    1,
+    100_000,
+  ),
+  packetsBurst: integer("OCEANCHAT_USER_PACKETS_BURST", "Packets of a user that may come at once.", 200, 1, 1_000_000),
+  maxUsers: integer(
+    "OCEANCHAT_ROUTER_MAX_USERS",
+    "Users whose rate is remembered at the same time; beyond it the longest silent ones start anew.",
+    200_000,
+    1,
+    10_000_000,
+  ),
+  dispatchTimeoutMs: integer(
+    "OCEANCHAT_DISPATCH_TIMEOUT_MS",
+    "How long a command may take before its outcome counts as unknown, in milliseconds. Less than the gateways' uplink timeout.",
+    5_000,
+    100,
+    60_000,
+  ),
+  maxInFlight: integer(
+    "OCEANCHAT_DISPATCH_IN_FLIGHT",
+    "Commands per instance of message that wait for an answer; one more is refused with OVERLOADED.",
+    4_096,
+    1,
+    100_000,
+  ),
+  breakerFailures: integer(
+    "OCEANCHAT_BREAKER_FAILURES",
+    "After so many failures in a row a service is left alone for a while.",
+    20,
+    1,
+    10_000,
+  ),
+  breakerOpenMs: integer(
+    "OCEANCHAT_BREAKER_OPEN_MS",
+    "For how long it is left alone before one command tries again, in milliseconds.",
+    1_000,
+    10,
+    60_000,
+  ),
+} as const;

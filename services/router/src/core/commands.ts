@@ -1,0 +1,51 @@
+import type { Command } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import type { ClientCommand } from "./packets.ts";
+
+/** A command that message carries out: the same case under the same name there. */
+export type MessageCommand = Extract<ClientCommand, Extract<Command["command"], { case: string }>>;
+
+/** How a command is carried out. */
+export type Route =
+  /** By message; `nothing`: the client hears only of failures. */
+  | { readonly target: "message"; readonly answer: "accepted" | "done" | "nothing" }
+  /** The contract has it, but no service offers it to the router yet. */
+  | { readonly target: "not yet" }
+  /** It belongs to a connection's first frame, which the gateway reads. */
+  | { readonly target: "handshake" };
+
+const notYet: Route = { target: "not yet" };
+
+/** Every command of the contract: the one place that a new one is added to. */
+export const routes: Readonly<Record<ClientCommand["case"], Route>> = {
+  sendMessage: { target: "message", answer: "accepted" },
+  editMessage: { target: "message", answer: "accepted" },
+  recallMessage: { target: "message", answer: "accepted" },
+  react: { target: "message", answer: "accepted" },
+  markRead: { target: "message", answer: "done" },
+  typing: { target: "message", answer: "nothing" },
+  confirm: { target: "message", answer: "nothing" },
+  subscribePresence: notYet,
+  setStatus: notYet,
+  sync: notYet,
+  connect: { target: "handshake" },
+};
+
+export const isForMessage = (command: ClientCommand): command is MessageCommand =>
+  routes[command.case].target === "message";
+
+/**
+ * The conversation that a command is about: commands of one conversation go to one instance of message, in order, so two
+ * names of the same conversation must give the same key.
+ */
+export function conversationOf(command: MessageCommand, senderId: string): string {
+  if (command.case !== "sendMessage") return command.value.conversationId;
+  const { target } = command.value;
+  switch (target.case) {
+    case "userId":
+      return `d_${[senderId, target.value.toLowerCase()].sort().join("_")}`;
+    case "groupId":
+      return `g_${target.value.toLowerCase()}`;
+    default:
+      return target.value ?? "";
+  }
+}

@@ -1,0 +1,97 @@
+import { create } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { type ClientPacket, DoneSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import type { CommandResult } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import type { Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
+import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
+import { errors } from "../errors.ts";
+import type { MessagePort } from "../ports.ts";
+import type { Breaker, Outcome } from "./breaker.ts";
+import { conversationOf, isForMessage, type MessageCommand, routes } from "./commands.ts";
+import type { Limiter } from "./limiter.ts";
+import { type ClientCommand, errorEvent, readPacket, type ServerEvent, writePacket } from "./packets.ts";
+
+export interface ExchangeOptions {
+  readonly message: MessagePort;
+  readonly messageBreaker: Breaker;
+  readonly limiter: Limiter;
+  /** Throws INVALID_FIELD for a packet that breaks a rule of the contract. */
+  readonly validate: (packet: ClientPacket) => void;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told of defects; their causes don't leave. */
+  readonly onDefect: (cause: unknown, uplink: Uplink) => void;
+}
+
+/** Carries one packet out and gives the encoded answer; empty when the client is not to be answered. Never rejects. */
+export type Exchange = (uplink: Uplink) => Promise<Uint8Array>;
+
+const NOTHING = new Uint8Array(0);
+const done: ServerEvent = { case: "done", value: create(DoneSchema) };
+
+/**
+ * Makes the router's one operation. Up to the moment at which a command is handed to its port nothing is awaited, so the
+ * packets of a connection reach message in the order in which they came.
+ */
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { limiter, validate, now, onDefect } = options;
+
+  async function carryOut(command: ClientCommand, uplink: Uplink): Promise<ServerEvent | undefined> {
+    if (isForMessage(command)) return dispatch(command, uplink, options);
+    throw routes[command.case].target === "handshake" ? errors.alreadyConnected() : errors.notYet(command.case);
+  }
+
+  return async (uplink) => {
+    const { codec, userId } = uplink;
+    const reading = readPacket(codec, uplink.payload);
+    const { requestId } = reading;
+    try {
+      const waitMs = limiter.take(userId, now());
+      if (waitMs > 0) throw errors.rateLimited(waitMs);
+      if ("refusal" in reading) throw reading.refusal;
+      validate(reading.packet);
+      const event = await carryOut(reading.command, uplink);
+      return event === undefined ? NOTHING : writePacket(codec, requestId, event);
+    } catch (thrown) {
+      const error = toServiceError(thrown);
+      if (error.code === Code.Internal) onDefect(error.cause ?? error, uplink);
+      return writePacket(codec, requestId, { case: "error", value: errorEvent(requestId, error) });
+    }
+  };
+}
+
+async function dispatch(
+  command: MessageCommand,
+  uplink: Uplink,
+  { message, messageBreaker, now }: ExchangeOptions,
+): Promise<ServerEvent | undefined> {
+  const entry = messageBreaker.enter(now());
+  if (entry.waitMs > 0) throw errors.leftAlone("message", entry.waitMs);
+  const { userId, sessionId, deviceId, traceparent } = uplink;
+  const conversationId = conversationOf(command, userId);
+  let outcome: Outcome = "reached";
+  try {
+    const sender = { userId, sessionId, deviceId };
+    const result = await message.dispatch({ sender, command, conversationId, traceparent });
+    return eventOf(command, result);
+  } catch (thrown) {
+    outcome = outcomeOf(toServiceError(thrown));
+    throw thrown;
+  } finally {
+    messageBreaker.leave(entry, outcome, now());
+  }
+}
+
+function outcomeOf({ code }: ServiceError): Outcome {
+  if (code === Code.Unavailable || code === Code.DeadlineExceeded) return "lost";
+  return code === Code.ResourceExhausted ? "neither" : "reached";
+}
+
+function eventOf({ case: name }: MessageCommand, { result }: CommandResult): ServerEvent | undefined {
+  const route = routes[name];
+  const answer = route.target === "message" ? route.answer : undefined;
+  if (answer === "nothing") return undefined;
+  if (answer === "accepted" && result.case === "accepted") return { case: "messageAccepted", value: result.value };
+  if (answer === "done") return done;
+  throw errors.wrongAnswer(name);
+}

@@ -1,0 +1,31 @@
+import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { createRequestValidator } from "@oceanchat/runtime/validate";
+import { routerKeys } from "./config.ts";
+import { Breaker } from "./core/breaker.ts";
+import { createExchange } from "./core/exchange.ts";
+import { Limiter } from "./core/limiter.ts";
+import { openMessage } from "./peers.ts";
+import { routerMeshHandlers } from "./service.ts";
+
+/** Starts the router. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(routerKeys, host.env);
+  const validate = createRequestValidator();
+  const exchange = createExchange({
+    message: await openMessage(host, config),
+    messageBreaker: new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs }),
+    limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
+    validate: (packet) => validate(ClientPacketSchema, packet),
+    now: host.now,
+    onDefect: (cause, { connectionId, userId }) =>
+      host.log.error({ err: cause, connectionId, userId }, "a packet failed"),
+  });
+  await host.serve({ mesh: [implement(RouterMeshService, routerMeshHandlers(exchange, host.tracing))] });
+}
+
+if (import.meta.main) await runProcess("router", routerKeys, start);

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { shared } from "@oceanchat/runtime/fail";
+import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import { type Dispatch, openFakeMessage, type RunningRouter, startRouter } from "../support/mesh.ts";
+import { binary, errorOf, GROUP, json, readAnswer, sendToGroup, uplink } from "../support/packets.ts";
+
+const accept: Dispatch = () => ({
+  result: { case: "accepted", value: { conversationId: `g_${GROUP}`, recordId: "r-1", seq: 1n } },
+});
+
+describe("router", () => {
+  let doors: MeshDoor[] = [];
+  let router: RunningRouter | undefined;
+
+  async function run(dispatches: readonly (Dispatch | undefined)[], env: Record<string, string> = {}) {
+    for (const dispatch of dispatches) doors.push(await openFakeMessage(dispatch));
+    router = await startRouter(
+      doors.map(({ port }) => port),
+      env,
+    );
+    const { calls } = router;
+    return async (payload: Uint8Array, codec: Codec = Codec.BINARY) =>
+      (await calls.call(uplink(payload, codec))).payload;
+  }
+
+  afterEach(async () => {
+    await router?.stop();
+    await Promise.all(doors.map((door) => door.close(0)));
+    doors = [];
+    router = undefined;
+  });
+
+  it("carries packets to message and answers back, in either codec", async () => {
+    const exchange = await run([accept]);
+    assert.equal(readAnswer(await exchange(binary(sendToGroup(3)))).event.case, "messageAccepted");
+    const answer = readAnswer(await exchange(json(sendToGroup(4)), Codec.JSON), Codec.JSON);
+    assert.deepEqual([answer.requestId, answer.event.case], [4, "messageAccepted"]);
+  });
+
+  it("keeps the order of a conversation's packets", async () => {
+    const texts: string[] = [];
+    const exchange = await run([
+      (command, context) => {
+        const { value } = command.command;
+        if (value !== undefined && "content" in value && value.content?.kind.case === "text") {
+          texts.push(value.content.kind.value.text);
+        }
+        return accept(command, context);
+      },
+    ]);
+    const wanted = Array.from({ length: 150 }, (_, i) => `text ${i}`);
+    await Promise.all(wanted.map((text, i) => exchange(binary(sendToGroup(i, text)))));
+    assert.deepEqual(texts, wanted);
+  });
+
+  it("answers what it can't read without ending the stream", async () => {
+    const exchange = await run([accept]);
+    assert.equal(errorOf(await exchange(Uint8Array.of(0xff, 1))).reason, "ERROR_REASON_MALFORMED");
+    assert.equal(readAnswer(await exchange(binary(sendToGroup(3)))).event.case, "messageAccepted");
+  });
+
+  it("passes a refusal on with the request's id", async () => {
+    const exchange = await run([() => Promise.reject(shared.idempotencyMismatch())]);
+    const error = errorOf(await exchange(binary(sendToGroup(3))));
+    assert.deepEqual([error.requestId, error.code, error.reason], [3, 6, "ERROR_REASON_IDEMPOTENCY_MISMATCH"]);
+  });
+
+  it("says UNIMPLEMENTED when message is", async () => {
+    const exchange = await run([undefined]);
+    assert.equal(errorOf(await exchange(binary(sendToGroup(3)))).reason, "ERROR_REASON_UNIMPLEMENTED");
+  });
+
+  it("sends again to the next instance what one didn't answer", async () => {
+    const events = new EventEmitter();
+    const seen: string[] = [];
+    const hangOnce =
+      (name: string): Dispatch =>
+      (command, context) => {
+        seen.push(name);
+        events.emit("dispatched");
+        return seen.length === 1 ? new Promise(() => undefined) : accept(command, context);
+      };
+    const exchange = await run([hangOnce("first"), hangOnce("second")]);
+    const dispatched = once(events, "dispatched");
+    const answer = exchange(binary(sendToGroup(3)));
+    await dispatched;
+    const index = seen[0] === "first" ? 0 : 1;
+    await doors[index]?.close(0);
+    assert.equal(readAnswer(await answer).event.case, "messageAccepted");
+    assert.equal(new Set(seen).size, 2);
+  });
+
+  it("says that the outcome is unknown when message doesn't answer in time", async () => {
+    const exchange = await run([() => new Promise(() => undefined)], { OCEANCHAT_DISPATCH_TIMEOUT_MS: "200" });
+    const error = errorOf(await exchange(binary(sendToGroup(3))));
+    assert.deepEqual([error.requestId, error.code, error.reason], [3, 4, "ERROR_REASON_OUTCOME_UNKNOWN"]);
+  });
+
+  it("leaves message alone when it is away, and finds it again", async () => {
+    const exchange = await run([accept], {
+      OCEANCHAT_DISPATCH_TIMEOUT_MS: "200",
+      OCEANCHAT_BREAKER_FAILURES: "3",
+      OCEANCHAT_BREAKER_OPEN_MS: "300",
+    });
+    assert.equal(readAnswer(await exchange(binary(sendToGroup(1)))).event.case, "messageAccepted");
+    const port = doors[0]?.port ?? 0;
+    await doors[0]?.close(0);
+    await Promise.all([1, 2, 3].map((id) => exchange(binary(sendToGroup(id)))));
+    const startedAt = performance.now();
+    const error = errorOf(await exchange(binary(sendToGroup(4))));
+    assert.deepEqual([error.requestId, error.reason], [4, "ERROR_REASON_UNAVAILABLE"]);
+    assert.ok(error.retryAfter !== undefined);
+    assert.ok(performance.now() - startedAt < 150, "it waited for the timeout");
+    doors = [await openFakeMessage(accept, port)];
+    for (let tries = 0; tries < 50; tries++) {
+      const { event } = readAnswer(await exchange(binary(sendToGroup(5))));
+      if (event.case === "messageAccepted") return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.fail("message wasn't found again");
+  });
+
+  it("limits a user, not a gateway", async () => {
+    const exchange = await run([accept], { OCEANCHAT_USER_PACKETS_BURST: "5", OCEANCHAT_USER_PACKETS_PER_SECOND: "1" });
+    const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => exchange(binary(sendToGroup(i)))));
+    const refused = answers.filter((answer) => readAnswer(answer).event.case === "error");
+    assert.deepEqual(
+      refused.map((answer) => errorOf(answer).reason),
+      ["ERROR_REASON_RATE_LIMITED"],
+    );
+    const other = await router?.calls.call(uplink(binary(sendToGroup(1)), Codec.BINARY, GROUP));
+    assert.equal(readAnswer(other?.payload ?? new Uint8Array(0)).event.case, "messageAccepted");
+  });
+});

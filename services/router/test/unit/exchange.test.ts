@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import { CommandResultSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { shared } from "@oceanchat/runtime/fail";
+import { createRequestValidator } from "@oceanchat/runtime/validate";
+import { Breaker } from "../../src/core/breaker.ts";
+import { createExchange } from "../../src/core/exchange.ts";
+import { Limiter } from "../../src/core/limiter.ts";
+import type { Dispatch } from "../../src/ports.ts";
+import {
+  ALICE,
+  binary,
+  errorOf,
+  GROUP,
+  json,
+  type Packet,
+  readAnswer,
+  sendToGroup,
+  uplink,
+} from "../support/packets.ts";
+
+type Result = MessageInitShape<typeof CommandResultSchema>["result"];
+const conversationId = `g_${GROUP}`;
+const accepted: Result = { case: "accepted", value: { conversationId, recordId: "r-1", seq: 3n, duplicate: true } };
+
+/** The router's core with a message service that answers as told. */
+function routerWith(answer: () => Result | Promise<Result> = () => accepted) {
+  const dispatched: Dispatch[] = [];
+  const defects: unknown[] = [];
+  const clock = { nowMs: 0 };
+  const validate = createRequestValidator();
+  const exchange = createExchange({
+    message: {
+      async dispatch(dispatch) {
+        dispatched.push(dispatch);
+        const result = await answer();
+        return create(CommandResultSchema, result === undefined ? {} : { result });
+      },
+    },
+    messageBreaker: new Breaker({ failures: 3, openMs: 1_000 }),
+    limiter: new Limiter({ perSecond: 100, burst: 200 }, 100),
+    validate: (packet) => validate(ClientPacketSchema, packet),
+    now: () => clock.nowMs,
+    onDefect: (cause) => defects.push(cause),
+  });
+  const send = (packet: Packet) => exchange(uplink(binary(packet)));
+  return { exchange, send, dispatched, defects, clock };
+}
+
+const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | "typing" | "confirm"): Packet => {
+  const recordId = GROUP;
+  const content = { kind: { case: "text" as const, value: { text: "hi" } } };
+  const values = {
+    editMessage: { conversationId, recordId, clientMessageId: recordId, content },
+    recallMessage: { conversationId, recordId },
+    react: { conversationId, recordId, emoji: "🐋" },
+    markRead: { conversationId, seq: 4n },
+    typing: { conversationId, active: true },
+    confirm: { conversationId, seq: 4n },
+  };
+  return { requestId: 5, command: { case: name, value: values[name] } as NonNullable<Packet["command"]> };
+};
+
+describe("exchange", () => {
+  for (const [codec, write] of [
+    [Codec.BINARY, binary],
+    [Codec.JSON, json],
+  ] as const) {
+    it(`answers a message in its codec (${codec})`, async () => {
+      const { exchange, dispatched } = routerWith();
+      const { requestId, event } = readAnswer(await exchange(uplink(write(sendToGroup(7)), codec)), codec);
+      assert.equal(requestId, 7);
+      assert.ok(event.case === "messageAccepted");
+      assert.equal(event.value.seq, 3n);
+      assert.equal(event.value.duplicate, true);
+      const [dispatch] = dispatched;
+      assert.deepEqual(dispatch?.sender, { userId: ALICE, sessionId: "s-1", deviceId: "d-1" });
+      assert.equal(dispatch?.conversationId, conversationId);
+    });
+  }
+
+  for (const name of ["editMessage", "recallMessage", "react"] as const) {
+    it(`answers ${name} with messageAccepted`, async () => {
+      const { send } = routerWith();
+      const { requestId, event } = readAnswer(await send(command(name)));
+      assert.deepEqual([requestId, event.case], [5, "messageAccepted"]);
+    });
+  }
+
+  it("answers markRead with done", async () => {
+    const { send } = routerWith(() => ({ case: "done", value: {} }));
+    const { requestId, event } = readAnswer(await send(command("markRead")));
+    assert.deepEqual([requestId, event.case], [5, "done"]);
+  });
+
+  for (const name of ["typing", "confirm"] as const) {
+    it(`answers ${name} only when it fails`, async () => {
+      assert.equal((await routerWith(() => ({ case: "done", value: {} })).send(command(name))).length, 0);
+      const { send } = routerWith(() => Promise.reject(shared.unavailable("away")));
+      assert.equal(errorOf(await send(command(name))).reason, "ERROR_REASON_UNAVAILABLE");
+    });
+  }
+
+  it("says of each command that nobody carries out yet that it is unimplemented", async () => {
+    const { send, dispatched } = routerWith();
+    const packets: Packet[] = [
+      { requestId: 6, command: { case: "setStatus", value: { status: 2 } } },
+      { requestId: 6, command: { case: "subscribePresence", value: { userIds: [ALICE] } } },
+      { requestId: 6, command: { case: "sync", value: {} } },
+    ];
+    for (const packet of packets) {
+      const error = errorOf(await send(packet));
+      assert.deepEqual([error.requestId, error.code, error.reason], [6, 12, "ERROR_REASON_UNIMPLEMENTED"]);
+    }
+    assert.equal(dispatched.length, 0);
+  });
+
+  it("refuses to connect again", async () => {
+    const { send } = routerWith();
+    const error = errorOf(await send({ requestId: 6, command: { case: "connect", value: { accessToken: "x" } } }));
+    assert.equal(error.reason, "ERROR_REASON_MALFORMED");
+  });
+
+  it("names fields that break their rules and asks nobody", async () => {
+    const { send, dispatched } = routerWith();
+    const error = errorOf(
+      await send({ requestId: 2, command: { case: "sendMessage", value: { clientMessageId: "x" } } }),
+    );
+    assert.deepEqual([error.requestId, error.code, error.reason], [2, 3, "ERROR_REASON_INVALID_FIELD"]);
+    assert.equal(error.metadata["field.send_message.client_message_id"], "must be a valid UUID");
+    assert.ok("field.send_message.target" in error.metadata);
+    assert.equal(dispatched.length, 0);
+  });
+
+  it("limits each user, says when to go on, and counts what it can't read too", async () => {
+    const { exchange, send, clock } = routerWith();
+    for (let i = 0; i < 199; i++) await send(sendToGroup(1));
+    assert.equal(errorOf(await exchange(uplink(Uint8Array.of(0xff)))).reason, "ERROR_REASON_MALFORMED");
+    const error = errorOf(await send(sendToGroup(9)));
+    assert.deepEqual([error.requestId, error.code, error.reason], [9, 8, "ERROR_REASON_RATE_LIMITED"]);
+    assert.equal(error.retryAfter?.nanos, 10_000_000);
+    clock.nowMs = 10;
+    assert.equal(readAnswer(await send(sendToGroup(9))).event.case, "messageAccepted");
+  });
+
+  it("passes on what message refuses, word for word", async () => {
+    const refusal = shared.idempotencyMismatch();
+    const { send, defects } = routerWith(() => Promise.reject(refusal));
+    const error = errorOf(await send(sendToGroup(4)));
+    assert.deepEqual(
+      [error.requestId, error.code, error.reason, error.domain, error.message],
+      [4, refusal.code, refusal.reason, refusal.domain, refusal.message],
+    );
+    assert.equal(defects.length, 0);
+  });
+
+  it("tells a defect without its cause", async () => {
+    const { send, defects } = routerWith(() => Promise.reject(new Error("secret of the house")));
+    const error = errorOf(await send(sendToGroup(4)));
+    assert.deepEqual([error.requestId, error.reason], [4, "ERROR_REASON_INTERNAL"]);
+    assert.doesNotMatch(error.message, /secret/);
+    assert.match(String(defects[0]), /secret/);
+  });
+
+  it("takes an answer of the wrong kind for a defect", async () => {
+    const { send, defects } = routerWith(() => ({ case: "done", value: {} }));
+    assert.equal(errorOf(await send(sendToGroup(4))).reason, "ERROR_REASON_INTERNAL");
+    assert.equal(defects.length, 1);
+  });
+
+  it("leaves message alone after failures in a row, then tries again", async () => {
+    let up = false;
+    const { send, dispatched, clock } = routerWith(() => (up ? accepted : Promise.reject(shared.unavailable("away"))));
+    for (let i = 0; i < 3; i++) await send(sendToGroup(1));
+    clock.nowMs = 100;
+    const error = errorOf(await send(sendToGroup(1)));
+    assert.equal(error.reason, "ERROR_REASON_UNAVAILABLE");
+    assert.equal(error.retryAfter?.nanos, 900_000_000);
+    assert.equal(dispatched.length, 3);
+    up = true;
+    clock.nowMs = 1_000;
+    assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
+    assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
+  });
+
+  it("doesn't take refusals for failures", async () => {
+    const { send, dispatched } = routerWith(() => Promise.reject(shared.idempotencyMismatch()));
+    for (let i = 0; i < 10; i++) await send(sendToGroup(1));
+    assert.equal(dispatched.length, 10);
+  });
+
+  it("hands packets over in the order in which they came", () => {
+    const { exchange, dispatched } = routerWith(() => new Promise(() => undefined));
+    for (let i = 0; i < 20; i++) void exchange(uplink(binary(sendToGroup(i, `text ${i}`))));
+    const texts = dispatched.map(({ command: { value } }) =>
+      "content" in value && value.content?.kind.case === "text" ? value.content.kind.value.text : "",
+    );
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 20 }, (_, i) => `text ${i}`),
+    );
+  });
+});
