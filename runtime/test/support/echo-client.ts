@@ -61,7 +61,10 @@ export class BareStream {
 
   /** Texts become items with refs from `firstRef` on. */
   send(firstRef: number, ...texts: string[]): void {
-    const items = texts.map((text, i) => ({ ref: BigInt(firstRef + i), text }));
+    this.sendItems(texts.map((text, i) => ({ ref: BigInt(firstRef + i), text })));
+  }
+
+  sendItems(items: { ref: bigint; text?: string; traceparent?: string }[]): void {
     this.call.write(Buffer.from(toBinary(ExchangeRequestSchema, create(ExchangeRequestSchema, { items }))));
   }
 
