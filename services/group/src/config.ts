@@ -1,0 +1,26 @@
+import { addresses, integer, text, url } from "@oceanchat/runtime/config";
+
+/** What group can be told, beside what every process can. */
+export const groupKeys = {
+  mongodbUrl: url("OCEANCHAT_MONGODB_URL", "The document store.", "mongodb://127.0.0.1:27017", [
+    "mongodb",
+    "mongodb+srv",
+  ]),
+  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  auth: addresses(
+    "OCEANCHAT_AUTH_ADDRESSES",
+    "Mesh doors of auth, for the signing keys.",
+    "dns:oceanchat-auth-headless:8082",
+  ),
+  user: addresses(
+    "OCEANCHAT_USER_ADDRESSES",
+    "Mesh doors of user, to know who exists.",
+    "dns:oceanchat-user-headless:8082",
+  ),
+  message: addresses(
+    "OCEANCHAT_MESSAGE_ADDRESSES",
+    "Mesh doors of message, the only writer of conversations.",
+    "dns:oceanchat-message-headless:8082",
+  ),
+  maxMembers: integer("OCEANCHAT_GROUP_MAX_MEMBERS", "How many members a group may have.", 10_000, 2, 1_000_000),
+} as const;

@@ -1,0 +1,19 @@
+import { Code } from "@connectrpc/connect";
+import { ErrorReason, ErrorReasonSchema } from "@oceanchat/gen/oceanchat/group/v1/error_reason_pb";
+import { reasons } from "@oceanchat/runtime/fail";
+
+const fail = reasons("group.oceanchat", ErrorReasonSchema);
+
+/** Ids that an error lists; metadata travels in headers, which are bounded. */
+const MAX_LISTED = 20;
+
+/** The failures that only group knows. */
+export const errors = {
+  groupNotFound: () => fail(Code.NotFound, ErrorReason.GROUP_NOT_FOUND, "there is no such group"),
+  userNotFound: (userIds: readonly string[]) =>
+    fail(Code.NotFound, ErrorReason.USER_NOT_FOUND, "there is no such user", {
+      metadata: { user_ids: userIds.slice(0, MAX_LISTED).join(",") },
+    }),
+  groupFull: (maxMembers: number) =>
+    fail(Code.ResourceExhausted, ErrorReason.GROUP_FULL, `a group has at most ${maxMembers} members`),
+};

@@ -1,0 +1,71 @@
+import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { shared } from "@oceanchat/runtime/fail";
+import { searchUsers } from "./core/search.ts";
+import { errors } from "./errors.ts";
+import type { Profile, ProfileChange, ProfileStore, RelationStore, Settings } from "./ports.ts";
+
+/** What the rules work with. */
+export interface UserPorts {
+  readonly profiles: ProfileStore;
+  readonly relations: RelationStore;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** The rules of profiles, settings and who may write to whom. */
+export type UserCore = ReturnType<typeof createUserCore>;
+
+/** Binds the rules to what they work with. */
+export function createUserCore({ profiles, relations, now }: UserPorts) {
+  const found = <T>(value: T | undefined): T => {
+    if (value === undefined) throw errors.userNotFound();
+    return value;
+  };
+  return {
+    createProfile: ({ userId, username, displayName }: Pick<Profile, "userId" | "username" | "displayName">) =>
+      profiles.createProfile({
+        userId,
+        username,
+        displayName: displayName.trim() || username,
+        avatarUrl: "",
+        bio: "",
+        createTime: new Date(now()),
+      }),
+    profile: async (userId: string) => found((await profiles.profiles([userId]))[0]),
+    profilesOf: (userIds: readonly string[]) => profiles.profiles(userIds),
+    updateProfile: async (userId: string, change: ProfileChange) =>
+      found(await profiles.updateProfile(userId, checkedChange(change))),
+    settings: async (userId: string) => found(await profiles.settings(userId)),
+    updateSettings: async (userId: string, change: Partial<Settings>) =>
+      found(await profiles.updateSettings(userId, change)),
+    search: (query: string, page: Parameters<typeof searchUsers>[2]) => searchUsers(profiles, query, page),
+    friendsAmong: (userId: string, others: readonly string[]) => relations.friendsAmong(userId, others),
+    checkDirect: (senderId: string, recipientId: string) => checkDirect(profiles, relations, senderId, recipientId),
+  };
+}
+
+function checkedChange(change: ProfileChange): ProfileChange {
+  if (change.displayName === undefined) return change;
+  const displayName = change.displayName.trim();
+  if (displayName === "") throw shared.invalidFields([{ field: "display_name", description: "must not be blank" }]);
+  return { ...change, displayName };
+}
+
+/** A block counts in both directions and before the policy; everybody may write to himself. */
+async function checkDirect(
+  profiles: ProfileStore,
+  relations: RelationStore,
+  senderId: string,
+  recipientId: string,
+): Promise<DirectVerdict> {
+  const [settings, blocked] = await Promise.all([
+    profiles.settings(recipientId),
+    relations.isBlocked(senderId, recipientId),
+  ]);
+  if (settings === undefined) return DirectVerdict.UNKNOWN_RECIPIENT;
+  if (senderId === recipientId) return DirectVerdict.ALLOWED;
+  if (blocked) return DirectVerdict.BLOCKED;
+  if (settings.directPolicy === "everyone") return DirectVerdict.ALLOWED;
+  const friends = await relations.friendsAmong(recipientId, [senderId]);
+  return friends.length > 0 ? DirectVerdict.ALLOWED : DirectVerdict.NOT_FRIENDS;
+}

@@ -1,0 +1,28 @@
+import { RelationshipService } from "@oceanchat/gen/oceanchat/user/v1/relationship_service_pb";
+import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { UserService } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { userKeys } from "./config.ts";
+import { createUserCore } from "./core.ts";
+import { openSigningKeys } from "./peers.ts";
+import { userHandlers, userMeshHandlers } from "./service.ts";
+import { openStore } from "./store.ts";
+
+/** Starts the user service. */
+export async function start(host: Host): Promise<void> {
+  const { mongodbUrl: url, mongodbDatabase: database, auth } = readConfig(userKeys, host.env);
+  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  host.defer("store", () => store.close());
+  const { profiles, relations } = store;
+  const core = createUserCore({ profiles, relations, now: host.now });
+  await host.serve({
+    public: [implement(UserService, userHandlers(core)), implement(RelationshipService, {})],
+    mesh: [implement(UserMeshService, userMeshHandlers(core))],
+    verify: host.tokenVerifier(await openSigningKeys(host, auth)),
+  });
+}
+
+if (import.meta.main) await runProcess("user", userKeys, start);

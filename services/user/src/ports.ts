@@ -1,0 +1,48 @@
+/** A user as others see him. */
+export interface Profile {
+  readonly userId: string;
+  readonly username: string;
+  readonly displayName: string;
+  readonly avatarUrl: string;
+  readonly bio: string;
+  readonly createTime: Date;
+}
+
+/** What a user may change of his profile. */
+export type ProfileChange = Partial<Pick<Profile, "displayName" | "avatarUrl" | "bio">>;
+
+/** A user's personal settings. */
+export interface Settings {
+  /** Who may write to him directly. */
+  readonly directPolicy: "everyone" | "friends";
+  readonly hideLastSeen: boolean;
+  readonly hideFromSearch: boolean;
+}
+
+/** A place among users ordered by what their display name is searched by. */
+export interface DisplayNamePlace {
+  readonly displayNameKey: string;
+  readonly userId: string;
+}
+
+export interface ProfileStore {
+  /** The profile, or the one that is there already. */
+  createProfile(profile: Profile): Promise<Profile>;
+  /** Those that exist, in no particular order. */
+  profiles(userIds: readonly string[]): Promise<Profile[]>;
+  /** The profile as it is then; undefined when there is none. */
+  updateProfile(userId: string, change: ProfileChange): Promise<Profile | undefined>;
+  settings(userId: string): Promise<Settings | undefined>;
+  updateSettings(userId: string, change: Partial<Settings>): Promise<Settings | undefined>;
+  /** Searchable users whose username begins with the prefix, by username. */
+  byUsername(prefix: string, afterUsername: string, limit: number): Promise<Profile[]>;
+  /** Searchable users whose display name begins with the prefix and whose username doesn't, by display name. */
+  byDisplayName(prefix: string, after: DisplayNamePlace | undefined, limit: number): Promise<Profile[]>;
+}
+
+export interface RelationStore {
+  /** Whether one of the two blocks the other. */
+  isBlocked(userId: string, otherUserId: string): Promise<boolean>;
+  /** Those of the others who are friends of the user. */
+  friendsAmong(userId: string, otherUserIds: readonly string[]): Promise<string[]>;
+}
