@@ -1,7 +1,8 @@
 import { createPrivateKey } from "node:crypto";
-import type { Notification, Provider } from "@parse/node-apn";
+import type { Notification, Provider, ProviderOptions } from "@parse/node-apn";
 import type { PushNotification, PushProvider, SendOutcome } from "../ports.ts";
 import { type AdapterLimits, createProvider, TIMEOUT_MS } from "./adapter.ts";
+import { Connections } from "./apns-connections.ts";
 import { type ApnsFailure, apnsOutcome, apnsPayload, reasonOf } from "./apns-message.ts";
 import { deliveryId } from "./delivery-id.ts";
 
@@ -23,22 +24,13 @@ export interface ApnsOptions extends AdapterLimits {
 
 /** The library's own time limit comes a little before ours, as its error says more. */
 const LIBRARY_SHARE = 0.9;
-const CLOSE_MS = 2_000;
 const DEVICE_TOKEN = /^[0-9a-fA-F]{2,400}$/;
 
 /** Opens the way to APNs; nothing is sent before the first notification. Throws if the key is none. */
 export async function connectApns(options: ApnsOptions): Promise<PushProvider> {
   checkKey(options.key);
   const apn = await import("@parse/node-apn"); // only who needs the library pays for it (26 MB)
-  const open = (): Provider => new apn.default.Provider(providerOptions(options));
-  let current = open();
-
-  /** A connection that is silent may be dead without anyone knowing; the library would go on using it. */
-  const replace = (silent: Provider): void => {
-    if (silent !== current) return;
-    current = open();
-    silent.shutdown();
-  };
+  const connections = new Connections((signal) => new apn.default.Provider(providerOptions(options, signal)), options);
 
   async function attempt(token: string, notification: PushNotification, signal: AbortSignal): Promise<SendOutcome> {
     if (!DEVICE_TOKEN.test(token)) return { kind: "invalid-token" }; // it becomes part of a path
@@ -46,17 +38,17 @@ export async function connectApns(options: ApnsOptions): Promise<PushProvider> {
     if (payload === undefined) return { kind: "rejected", reason: "the data is too large" };
     const id = deliveryId(notification.recordId, token);
     const message = new apn.default.Notification(fieldsOf(notification, id, payload, options.topic));
-    const used = current;
-    signal.addEventListener("abort", () => replace(used), { once: true });
-    let failure = await deliver(used, message, token);
+    const used = connections.current;
+    signal.addEventListener("abort", () => connections.replace(used), { once: true });
+    let failure = await deliver(used.provider, message, token);
     // The library has made a new token by now, but gives the notification back.
-    if (failure !== undefined && isExpired(failure)) failure = await deliver(used, message, token);
+    if (failure !== undefined && isExpired(failure)) failure = await deliver(used.provider, message, token);
     if (failure === undefined) return { kind: "sent", providerMessageId: id };
-    if (isSilence(failure)) replace(used);
+    if (isSilence(failure)) connections.replace(used);
     return apnsOutcome(failure);
   }
 
-  return createProvider("apns", { attempt, close: () => shutDown(current) }, options);
+  return createProvider("apns", { attempt, close: () => connections.close() }, options);
 }
 
 function checkKey(key: string): void {
@@ -64,8 +56,14 @@ function checkKey(key: string): void {
   if (asymmetricKeyDetails?.namedCurve !== "prime256v1") throw new Error("the APNs key is not a P-256 private key");
 }
 
-function providerOptions({ key, keyId, teamId, host, port, ca, timeoutMs = TIMEOUT_MS }: ApnsOptions) {
+/** The library hands what it doesn't know on to `tls.connect`: the signal ends a connection that it has given up on. */
+function providerOptions(
+  options: ApnsOptions,
+  signal: AbortSignal,
+): ProviderOptions & { readonly signal: AbortSignal } {
+  const { key, keyId, teamId, host, port, ca, timeoutMs = TIMEOUT_MS } = options;
   return {
+    signal,
     token: { key: Buffer.from(key), keyId, teamId },
     address: host,
     port,
@@ -105,14 +103,3 @@ const isExpired = (failure: ApnsFailure): boolean =>
   failure.status === 403 && reasonOf(failure) === "ExpiredProviderToken";
 
 const isSilence = (failure: ApnsFailure): boolean => failure.status === undefined && /timeout/.test(reasonOf(failure));
-
-/** The library promises a promise but returns none; a dead connection may never report that it is closed. */
-function shutDown(provider: Provider): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, CLOSE_MS);
-    provider.shutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}

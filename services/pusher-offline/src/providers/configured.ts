@@ -11,14 +11,18 @@ interface HostAndPort {
   readonly port: number;
 }
 
-/** `host:port`; undefined when empty. */
-const hostAndPort = (name: string, meaning: string, fallback: string): Key<HostAndPort | undefined> => ({
+/** The same key, but empty is allowed and means undefined. */
+const optional = <T>(key: Key<T>): Key<T | undefined> => ({
+  ...key,
+  parse: (value) => (value === "" ? undefined : key.parse(value)),
+});
+
+const hostAndPort = (name: string, meaning: string, fallback: string): Key<HostAndPort> => ({
   name,
   type: "host:port",
   meaning,
   fallback,
   parse(value) {
-    if (value === "") return undefined;
     const [, host, port] = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(value) ?? [];
     if (host === undefined || Number(port) < 1 || Number(port) > 65535) throw new Error("must be host:port");
     return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
@@ -44,20 +48,24 @@ export const providerKeys = {
     "OCEANCHAT_FCM_SERVICE_ACCOUNT_FILE",
     "JSON file of the Google service account that may send. Empty: no FCM.",
   ),
-  fcmAddress: hostAndPort(
-    "OCEANCHAT_FCM_HOST",
-    "Where fcm.googleapis.com and oauth2.googleapis.com are looked for. Empty: under their own names.",
-    "",
+  fcmAddress: optional(
+    hostAndPort(
+      "OCEANCHAT_FCM_HOST",
+      "Where fcm.googleapis.com and oauth2.googleapis.com are looked for. Empty: under their own names.",
+      "",
+    ),
   ),
   fcmCa: secretFile(
     "OCEANCHAT_FCM_CA_FILE",
     "File with the certificate authority to trust for them. Empty: the usual ones.",
   ),
-  webhookUrl: url(
-    "OCEANCHAT_WEBHOOK_URL",
-    "Where notifications for tokens of the provider `webhook` are posted; http only on loopback. Empty: no webhook.",
-    "",
-    ["https", "http"],
+  webhookUrl: optional(
+    url(
+      "OCEANCHAT_WEBHOOK_URL",
+      "Where notifications for tokens of the provider `webhook` are posted; http only on loopback. Empty: no webhook.",
+      "",
+      ["https", "http"],
+    ),
   ),
   webhookSecret: secretFile("OCEANCHAT_WEBHOOK_SECRET_FILE", "File with the key of its signature, at least 16 bytes."),
 };
@@ -74,7 +82,7 @@ export async function connectProviders(
   const { apnsKey: key, apnsAddress, fcmServiceAccount: serviceAccount, webhookUrl, webhookSecret: secret } = config;
   if (key !== undefined) {
     const { apnsKeyId: keyId, apnsTeamId: teamId, apnsTopic: topic, apnsCa: ca } = config;
-    if (keyId === "" || teamId === "" || topic === "" || apnsAddress === undefined) {
+    if (keyId === "" || teamId === "" || topic === "") {
       throw new Error("APNs needs OCEANCHAT_APNS_KEY_ID, OCEANCHAT_APNS_TEAM_ID and OCEANCHAT_APNS_TOPIC too");
     }
     providers.push(await connectApns({ ...limits, key, keyId, teamId, topic, ca, ...apnsAddress }));
@@ -82,7 +90,7 @@ export async function connectProviders(
   if (serviceAccount !== undefined) {
     providers.push(await connectFcm({ ...limits, serviceAccount, address: config.fcmAddress, ca: config.fcmCa }));
   }
-  if (webhookUrl !== "") {
+  if (webhookUrl !== undefined) {
     if (secret === undefined) throw new Error("the webhook needs OCEANCHAT_WEBHOOK_SECRET_FILE too");
     providers.push(await connectWebhook({ ...limits, url: webhookUrl, secret: secret.trim() }));
   }

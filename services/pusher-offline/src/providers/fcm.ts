@@ -19,6 +19,8 @@ export interface FcmOptions extends AdapterLimits {
 
 /** Idle connections are closed before Google does it in the middle of a request. */
 const IDLE_MS = 60_000;
+/** A request for an access token is given up before the first send that waits for it, so that the next one asks anew. */
+const TOKEN_SHARE = 0.9;
 const IDLE_SOCKETS = 16;
 
 /** Opens the way to FCM; nothing is sent before the first notification. Throws if the service account is none. */
@@ -36,7 +38,7 @@ export async function connectFcm(options: FcmOptions): Promise<PushProvider> {
     maxFreeSockets: IDLE_SOCKETS,
     timeout: IDLE_MS,
   });
-  const credential = new GoogleCredential(account, tokenAgent, timeoutMs, now);
+  const credential = new GoogleCredential(account, tokenAgent, Math.floor(timeoutMs * TOKEN_SHARE), now);
   const app = initializeApp({ credential, projectId: account.projectId, httpAgent: agent }, randomUUID());
   const messaging = getMessaging(app);
 

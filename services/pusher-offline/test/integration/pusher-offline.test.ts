@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { OfflineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { startServers } from "@oceanchat/infra/servers-for-tests";
+import type { Bus } from "@oceanchat/runtime/bus-types";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { RunningHost } from "@oceanchat/runtime/host";
+import { streamOf } from "@oceanchat/runtime/streams";
+import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
+import { type FcmServer, startFcmServer } from "@oceanchat/tests/push-providers/fcm-server";
+import { start } from "../../src/main.ts";
+import { type MongoPushStore, openStore } from "../../src/store.ts";
+
+const stream = streamOf(OfflineTaskSchema);
+
+describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
+  let servers: Awaited<ReturnType<typeof startServers>>;
+  let fcm: FcmServer;
+  let user: RunningService;
+  let pusher: RunningService;
+  let client: RunningHost;
+  let bus: Bus;
+  let store: MongoPushStore;
+  let environment: Record<string, string>;
+
+  before(async function () {
+    this.timeout(300_000);
+    servers = await startServers({ nats: true, mongo: true });
+    fcm = await startFcmServer();
+    const profiles = implement(UserMeshService, {
+      batchGetProfiles: ({ userIds }) => ({
+        users: userIds.map((userId) => ({ userId, displayName: `Name of ${userId}` })),
+      }),
+    });
+    user = await startService("user", async (host) => void (await host.serve({ mesh: [profiles] })));
+    environment = {
+      ...fcm.environment,
+      OCEANCHAT_NATS_URL: servers.natsUrl,
+      OCEANCHAT_MONGODB_URL: servers.mongodbUrl,
+      OCEANCHAT_AUTH_ADDRESSES: "127.0.0.1:1",
+      OCEANCHAT_USER_ADDRESSES: `127.0.0.1:${user.served.meshPort}`,
+    };
+    pusher = await startService("pusher-offline", start, environment);
+    client = testHost("client");
+    bus = await client.bus(servers.natsUrl);
+    store = await openStore(servers.mongodbUrl, "oceanchat");
+  });
+
+  after(async () => {
+    await store?.close();
+    await client?.stop();
+    await pusher?.host.stop();
+    await user?.host.stop();
+    await fcm?.close();
+    await servers?.stop();
+  });
+
+  const register = async (userId: string) => {
+    const token = `token-${randomUUID()}`;
+    const registered = {
+      tokenId: randomUUID(),
+      userId,
+      deviceId: "phone",
+      provider: "fcm",
+      token,
+      createdAtMs: Date.now(),
+    } as const;
+    await store.register(registered);
+    return registered;
+  };
+  const tell = async (userId: string, recordId: string, messageId?: string) => {
+    const task = create(OfflineTaskSchema, {
+      userId,
+      record: {
+        recordId,
+        conversationId: "c",
+        seq: 3n,
+        senderUserId: "alice",
+        body: { case: "message", value: { content: { kind: { case: "text", value: { text: "psst" } } } } },
+      },
+    });
+    await bus.publish(stream.subjectOf("user", { id: userId }), toBinary(OfflineTaskSchema, task), {
+      expectStream: stream.name,
+      ...(messageId === undefined ? {} : { messageId }),
+    });
+  };
+  const decided = async (userId: string, recordId: string, decision: string) => {
+    const began = Date.now();
+    for (;;) {
+      const found = (await store.decisions(userId, recordId)).map((each) => each.decision);
+      if (found.includes(decision)) return;
+      assert.ok(Date.now() - began < 15_000, `decided: ${found.join()}`);
+    }
+  };
+
+  it("tells a device once, with the sender's name, however often the task comes", async function () {
+    this.timeout(30_000);
+    const [userId, recordId] = [randomUUID(), randomUUID()];
+    const { token } = await register(userId);
+    await tell(userId, recordId);
+    const push = await fcm.untilRequest((each) => each.token === token);
+    assert.equal(push.status, 200);
+    assert.match(JSON.stringify(push.body), /Name of alice/);
+    assert.match(JSON.stringify(push.body), /psst/);
+    await decided(userId, recordId, "sent");
+    await tell(userId, recordId); // a second one, from another publisher: same record, same device
+    const other = randomUUID();
+    await tell(userId, other);
+    await decided(userId, other, "sent");
+    assert.equal(fcm.requests.filter((each) => each.token === token).length, 2, "one for each record");
+  });
+
+  it("forgets a token that FCM calls unregistered", async function () {
+    this.timeout(30_000);
+    const [userId, recordId] = [randomUUID(), randomUUID()];
+    const { token, tokenId } = await register(userId);
+    fcm.answer(token, { error: "UNREGISTERED" });
+    await tell(userId, recordId);
+    await decided(userId, recordId, "invalid_token");
+    assert.equal(await store.token(tokenId), undefined);
+  });
+
+  it("tries again what FCM could not take, under the same ids", async function () {
+    this.timeout(30_000);
+    const [userId, recordId] = [randomUUID(), randomUUID()];
+    const { token } = await register(userId);
+    fcm.answer(token, { error: "UNAVAILABLE" });
+    await tell(userId, recordId);
+    await decided(userId, recordId, "sent");
+    assert.deepEqual(
+      fcm.requests.filter((each) => each.token === token).map(({ status }) => status),
+      [503, 200],
+    );
+  });
+
+  it("goes on where it was after it was stopped", async function () {
+    this.timeout(60_000);
+    const [userId, recordId] = [randomUUID(), randomUUID()];
+    const { token } = await register(userId);
+    await pusher.host.stop();
+    await tell(userId, recordId);
+    pusher = await startService("pusher-offline", start, environment);
+    await fcm.untilRequest((each) => each.token === token, 20_000);
+    await decided(userId, recordId, "sent");
+  });
+});
