@@ -8,8 +8,8 @@ export interface Account {
   /** A PHC string. */
   readonly passwordHash: string;
   readonly createTime: Date;
-  /** The name that the profile shall show, until user has created it: what a crash interrupted is finished with it. */
-  readonly pendingDisplayName?: string;
+  /** What the profile shall show and which device registered, until user has created the profile: a crash is finished with it. */
+  readonly pending?: { readonly displayName: string; readonly deviceId: string };
 }
 
 /** A login on a device. */
@@ -46,7 +46,7 @@ export interface AccountStore {
   accountById(userId: string): Promise<Account | undefined>;
   /** False when the hash isn't `from` (any more). */
   replacePasswordHash(userId: string, from: string, to: string): Promise<boolean>;
-  /** Forgets `pendingDisplayName`. */
+  /** Forgets `pending`. */
   profileCreated(userId: string): Promise<void>;
 }
 

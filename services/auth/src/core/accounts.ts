@@ -18,7 +18,7 @@ export function register(context: AuthContext, request: RegisterRequest, origin:
   return context.registrations.run(request.username, async () => {
     const known = await context.accounts.accountByUsername(request.username);
     const account = known ?? (await createAccount(context, request));
-    if (known !== undefined) await mayFinish(context, known, request.password, origin);
+    if (known !== undefined) await mayFinish(context, known, request, origin);
     return enter(context, account, request.device, origin);
   });
 }
@@ -29,16 +29,21 @@ async function createAccount({ accounts, passwords, newId, now }: AuthContext, r
     username: request.username,
     passwordHash: await passwords.hash(request.password),
     createTime: new Date(now()),
-    pendingDisplayName: request.displayName.trim() || request.username,
+    pending: {
+      displayName: request.displayName.trim() || request.username,
+      deviceId: request.device?.deviceId ?? "",
+    },
   };
   if (!(await accounts.createAccount(account))) throw errors.usernameTaken();
   return account;
 }
 
-/** An account without a profile is an unfinished registration: whoever knows its password may finish it. */
-async function mayFinish(context: AuthContext, account: Account, password: string, origin: Origin): Promise<void> {
-  if (account.pendingDisplayName === undefined) throw errors.usernameTaken();
-  const verdict = await tryPassword(context, account.username, account, password, origin);
+/** An account without a profile is an unfinished registration: the device that began it finishes it by a repeat. */
+async function mayFinish(context: AuthContext, account: Account, request: RegisterRequest, origin: Origin) {
+  if (account.pending === undefined || account.pending.deviceId !== request.device?.deviceId) {
+    throw errors.usernameTaken();
+  }
+  const verdict = await tryPassword(context, account.username, account, request.password, origin);
   if (verdict === "wrong") throw errors.usernameTaken();
 }
 
@@ -107,8 +112,11 @@ async function enter(
   origin: Origin,
 ): Promise<LoggedIn> {
   if (device === undefined) throw shared.invalidFields([{ field: "device", description: "value is required" }]);
-  const { userId, username, pendingDisplayName } = account;
-  const user = await context.profiles.ensure({ userId, username, displayName: pendingDisplayName ?? username }, origin);
-  if (pendingDisplayName !== undefined) await context.accounts.profileCreated(userId);
+  const { userId, username, pending } = account;
+  const user = await context.profiles.ensure(
+    { userId, username, displayName: pending?.displayName ?? username },
+    origin,
+  );
+  if (pending !== undefined) await context.accounts.profileCreated(userId);
   return { user, tokens: await beginSession(context, userId, device) };
 }

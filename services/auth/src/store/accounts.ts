@@ -32,7 +32,7 @@ export async function openAccounts(db: Db): Promise<AccountStore> {
       return matchedCount === 1;
     },
     async profileCreated(userId) {
-      await writing(() => accounts.updateOne({ _id: userId }, { $unset: { pendingDisplayName: "" } }));
+      await writing(() => accounts.updateOne({ _id: userId }, { $unset: { pending: "" } }));
     },
   };
 }
