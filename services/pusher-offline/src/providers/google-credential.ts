@@ -24,7 +24,6 @@ export class GoogleCredential implements Credential {
   readonly #timeoutMs: number;
   readonly #now: () => number;
   #token: { readonly text: string; readonly renewMs: number } | undefined;
-  #asking: Promise<string> | undefined;
   #epoch = 0;
 
   constructor(account: ServiceAccount, agent: Agent, timeoutMs: number, now: () => number) {
@@ -34,10 +33,10 @@ export class GoogleCredential implements Credential {
     this.#now = now;
   }
 
-  /** Says "expired" to the library, which then asks before every message: the token is kept here. */
+  /** Says "expired" to the library, which then asks before every message (once for all that wait): the token is kept here. */
   async getAccessToken(): Promise<GoogleOAuthAccessToken> {
     const kept = this.#token;
-    const text = kept !== undefined && this.#now() < kept.renewMs ? kept.text : await this.#askOnce();
+    const text = kept !== undefined && this.#now() < kept.renewMs ? kept.text : await this.#ask();
     return { access_token: text, expires_in: 0 };
   }
 
@@ -51,13 +50,6 @@ export class GoogleCredential implements Credential {
     if (epoch !== this.#epoch) return;
     this.#epoch += 1;
     this.#token = undefined;
-  }
-
-  #askOnce(): Promise<string> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
   }
 
   async #ask(): Promise<string> {
