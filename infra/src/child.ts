@@ -17,7 +17,13 @@ export type ChildSpec = {
   readonly logFile: string;
 };
 
-export type Death = { readonly reason: string; readonly lastLines: readonly string[]; readonly intended: boolean };
+export type Death = {
+  readonly reason: string;
+  readonly lastLines: readonly string[];
+  readonly intended: boolean;
+  /** It had not been ready since the death before: most likely the same cause. */
+  readonly again: boolean;
+};
 
 export type ChildEvents = {
   onSpawn(child: Child): void;
@@ -170,7 +176,8 @@ export class Child {
     this.#ready = false;
     const intended = this.#killed || this.#stopping;
     this.#killed = false;
-    this.#lastDeath = { reason, lastLines: lastLines(this.spec.logFile, logFrom), intended };
+    const again = this.#deathsBeforeReady > 1;
+    this.#lastDeath = { reason, lastLines: lastLines(this.spec.logFile, logFrom), intended, again };
     this.#events.onDeath(this, pid, this.#lastDeath);
     if (this.#stopping) return;
     this.#rejectWaiters(`died ${this.#deathsBeforeReady} times before it was ready`);

@@ -15,7 +15,9 @@ export function createStatus(quiet: boolean, write: (text: string) => void): Sta
     ready: (child) => (quiet ? undefined : line(readyLine(child))),
     died: (child, pid, death) => {
       if (quiet && death.intended) return;
-      line(`✗ ${child.spec.instance} (pid ${pid}) died: ${death.reason}; it is started again`);
+      const died = death.again ? "died again before it was ready" : "died";
+      line(`✗ ${child.spec.instance} (pid ${pid}) ${died}: ${death.reason}; it is started again`);
+      if (death.again) return;
       for (const text of death.lastLines) line(`    ${text}`);
     },
   };

@@ -54,15 +54,30 @@ describe("Processes", () => {
     await processes.close();
   });
 
-  it("gives up at the start on a process that never gets ready", async () => {
-    const processes = await open([], true);
-    const starting = processes.start([
-      shell("echo bad configuration; exit 1", { ready: () => Promise.reject(new Error("no")) }),
+  it("tells only lines of the run that died", async () => {
+    await writeFile(join(folder.path, "thing-1.log"), "of an earlier run\n");
+    const lines: string[] = [];
+    const processes = await open(lines, true);
+    await processes.start([
+      shell("[ -e crashed ] && exec sleep 600; touch crashed; echo of this run; sleep 0.2; exit 7"),
     ]);
+    while (processes.get("thing-1").restarts === 0) await delay(10);
+    assert.match(lines.join(""), /of this run/);
+    assert.doesNotMatch(lines.join(""), /of an earlier run/);
+    await processes.close();
+  });
+
+  it("gives up at the start on a process that never gets ready, and tells its lines once", async () => {
+    const lines: string[] = [];
+    const processes = await open(lines, true);
+    const never = { ready: () => Promise.reject(new Error("no")) };
+    const starting = processes.start([shell("echo bad configuration; exit 1", never)]);
     await assert.rejects(
       starting,
       /thing-1: died 5 times before it was ready; last death: exit code 1\n.*bad configuration/,
     );
+    assert.equal(lines.filter((line) => line.includes("bad configuration")).length, 1);
+    assert.equal(lines.filter((line) => line.includes("died again")).length, 4);
     await processes.close();
   });
 
@@ -146,6 +161,9 @@ describe("Ports", () => {
     const taken = [await one.take("a"), await one.take("b"), await two.take("a"), await two.take("b")];
     assert.equal(new Set(taken).size, 4);
     await one.save();
+    const twin = new Ports(file); // while the first one lives, also ports that nobody listens on yet are its own
+    assert.equal(taken.includes(await twin.take("a")), false);
+    await twin.release();
     await one.release();
     const again = new Ports(file);
     assert.equal(await again.take("b"), taken[1]);
