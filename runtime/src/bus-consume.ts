@@ -42,8 +42,11 @@ export class LaneConsumption implements Consumption {
   readonly #puller: Puller;
   /** By stream sequence: what this process has been given and has not settled. */
   readonly #held = new Map<number, Delivery>();
-  /** The sequences settled last: their acknowledgements may be lost, then they are delivered again. */
-  readonly #settled = new Set<number>();
+  /**
+   * What was settled last: sequence and time in the stream. Its acknowledgement may be lost, and then the server delivers it again, even
+   * as if for the first time when it was killed.
+   */
+  readonly #settled = new Map<number, number>();
   readonly #ticker: NodeJS.Timeout;
   #stopping: Promise<void> | undefined;
 
@@ -67,10 +70,7 @@ export class LaneConsumption implements Consumption {
       room: () => options.maxInFlight - this.#held.size,
       threshold: Math.max(1, Math.floor(options.maxInFlight / 4)),
       receive: (message) => this.#receive(message),
-      recreate: () => {
-        this.#settled.clear();
-        return needs.recreate();
-      },
+      recreate: needs.recreate,
     });
     this.#ticker = setInterval(() => this.#tick(), Math.min(1000, needs.ackWaitMs / 6));
   }
@@ -107,8 +107,7 @@ export class LaneConsumption implements Consumption {
     const { link } = this.#needs;
     try {
       const delivery = new Delivery(message, performance.now());
-      const again = delivery.deliveries > 1;
-      if (again && this.#settled.has(delivery.sequence)) delivery.ack(link);
+      if (this.#settled.get(delivery.sequence) === delivery.nanos) delivery.ack(link);
       else if (!this.#held.has(delivery.sequence)) this.#hold(delivery);
       else link.log.debug({ sequence: delivery.sequence }, "bus: delivered again while it is handled");
     } catch (error) {
@@ -136,9 +135,9 @@ export class LaneConsumption implements Consumption {
   #settle(message: Delivery): void {
     message.ack(this.#needs.link);
     this.#held.delete(message.sequence);
-    this.#settled.add(message.sequence);
+    this.#settled.set(message.sequence, message.nanos);
     if (this.#settled.size > 2 * this.#options.maxInFlight) {
-      const [oldest] = this.#settled;
+      const [oldest] = this.#settled.keys();
       if (oldest !== undefined) this.#settled.delete(oldest);
     }
     this.#puller.pull();

@@ -12,6 +12,8 @@ const WORKING = encoder.encode("+WPI");
 export class Delivery implements Delivered {
   readonly sequence: number;
   readonly deliveries: number;
+  /** When the server stored it: with the sequence it tells messages apart, also of a stream that was made again. */
+  readonly nanos: number;
   attempts = 0;
   /** Why it can't even be given a lane. */
   undeliverable: string | undefined;
@@ -19,7 +21,6 @@ export class Delivery implements Delivered {
   heardAt: number;
   readonly #message: Msg;
   readonly #reply: string;
-  readonly #nanos: number;
 
   constructor(message: Msg, now: number) {
     const reply = message.reply ?? "";
@@ -28,7 +29,7 @@ export class Delivery implements Delivered {
     this.#reply = reply;
     this.sequence = info.sequence;
     this.deliveries = info.deliveries;
-    this.#nanos = info.nanos;
+    this.nanos = info.nanos;
     this.heardAt = now;
   }
 
@@ -41,7 +42,7 @@ export class Delivery implements Delivered {
   }
 
   get time(): Date {
-    return new Date(this.#nanos / 1_000_000);
+    return new Date(this.nanos / 1_000_000);
   }
 
   get messageId(): string | undefined {

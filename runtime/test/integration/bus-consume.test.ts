@@ -127,7 +127,7 @@ describe("bus: consume", () => {
     let asked = 0;
     let waited = 0;
     const consumption = await consume("AGAIN", {
-      maxBatch: 4,
+      maxBatch: 1,
       handle: async (batch): Promise<Outcome[]> =>
         batch.map((message): Outcome => {
           const text = bytesText(message.data);
@@ -143,8 +143,7 @@ describe("bus: consume", () => {
     });
     await promise;
     assert.ok(waited >= 99, `came back after ${waited} ms`);
-    assert.deepEqual(seen.slice(8), numbersOf("a", 20).slice(8));
-    assert.deepEqual(seen.slice(0, 8).toSorted(), numbersOf("a", 8).toSorted());
+    assert.deepEqual(seen, numbersOf("a", 20));
     await consumption.stop();
   });
 
