@@ -1,6 +1,7 @@
 // Who imports whom, and how long a file may be.
 import { importFindings } from "./import-rules.ts";
 import { repositoryRoot } from "./layout.ts";
+import { purityFindings } from "./purity.ts";
 import { handWrittenSources } from "./sources.ts";
 
 const MAX_LINES = 300;
@@ -8,7 +9,9 @@ const MAX_LINES = 300;
 const sources = handWrittenSources(repositoryRoot);
 const lengths = sources.map(({ path, text }) => ({ path, lines: text.trimEnd().split("\n").length }));
 const problems = [
-  ...importFindings(sources).map(({ path, line, problem }) => `${path}:${line}: ${problem}`),
+  ...[...importFindings(sources), ...purityFindings(sources)].map(
+    ({ path, line, problem }) => `${path}:${line}: ${problem}`,
+  ),
   ...lengths
     .filter(({ lines }) => lines > MAX_LINES)
     .map(({ path, lines }) => `${path}: ${lines} lines, ${MAX_LINES} are the limit`),

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { importFindings, importsOf } from "@oceanchat/infra/import-rules";
+import { purityFindings } from "@oceanchat/infra/purity";
 
-const problems = (path: string, text: string, ...others: [string, string][]): string[] =>
-  importFindings([{ path, text }, ...others.map(([p, t]) => ({ path: p, text: t }))]).map(({ problem }) => problem);
+function problems(path: string, text: string, ...others: [string, string][]): string[] {
+  const sources = [{ path, text }, ...others.map(([p, t]) => ({ path: p, text: t }))];
+  return [...importFindings(sources), ...purityFindings(sources)].map(({ problem }) => problem);
+}
 
 describe("importsOf", () => {
   it("finds every form, with its line", () => {
@@ -58,7 +61,14 @@ describe("importFindings", () => {
     assert.equal(problems(path, "const now = Date.now();").length, 1);
     assert.equal(problems(path, 'import { readFile } from "node:fs/promises";').length, 1);
     assert.equal(problems(path, 'import { MongoClient } from "mongodb";').length, 1);
-    assert.equal(problems(path, 'import { publish } from "@oceanchat/runtime/bus-publish";').length, 1);
+    const runtime: [string, string] = [
+      "runtime/src/bus-publish.ts",
+      'import { connect } from "@nats-io/transport-node";',
+    ];
+    assert.deepEqual(problems(path, 'import { publish } from "@oceanchat/runtime/bus-publish";', runtime), [
+      `must be pure because ${path} runs it: it may not import @nats-io/transport-node`,
+    ]);
+    assert.deepEqual(problems(path, 'import type { Bus } from "@oceanchat/runtime/bus-publish";', runtime), []);
     assert.deepEqual(problems(path, "// Date.now() is what a clock port is for"), []);
     assert.deepEqual(problems(path, 'import { createHash } from "node:crypto";'), []);
     const helper: [string, string] = ["services/auth/src/core/password.ts", "setTimeout(() => 1, 1);"];
