@@ -7,7 +7,8 @@ const SCRIPT = fileURLToPath(new URL("echo-process.ts", import.meta.url));
 /** An EchoService in another process. */
 export interface EchoChild {
   readonly address: string;
-  readonly pid: number;
+  /** The texts that it has received. */
+  readonly got: ReadonlySet<string>;
   /** Resolves when it has received this text, or has before. */
   received(text: string): Promise<void>;
   /** SIGKILL: its sockets are cut without a word. */
@@ -23,7 +24,7 @@ export async function forkEcho(): Promise<EchoChild> {
   const [{ address }] = (await once(child, "message")) as [{ address: string }];
   return {
     address,
-    pid: child.pid ?? 0,
+    got,
     received: async (text) => {
       while (!got.has(text)) await once(child, "message");
     },
