@@ -27,7 +27,7 @@ export class MemoryStore implements AccountStore, SessionStore {
   readonly sessionsById = new Map<string, Session>();
 
   async createAccount(account: Account): Promise<boolean> {
-    if ((await this.accountByUsername(account.username)) !== undefined) return false;
+    if ([...this.accountsById.values()].some(({ username }) => username === account.username)) return false;
     this.accountsById.set(account.userId, account);
     return true;
   }

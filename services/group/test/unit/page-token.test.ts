@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { decodePageToken, encodePageToken, pageSizeOf } from "../../src/page-token.ts";
+import { refused } from "../support/reasons.ts";
+
+const idOf = ({ id }: Readonly<Record<string, unknown>>) => (typeof id === "string" ? id : undefined);
+
+describe("page tokens", () => {
+  it("come back as they were given", () => {
+    assert.equal(decodePageToken(encodePageToken({ id: "é" }), idOf), "é");
+    assert.equal(decodePageToken("", idOf), undefined);
+  });
+
+  it("are refused when they were made up", async () => {
+    const made = ["x", "e30", "bnVsbA", "WzFd", Buffer.from('{"id":{"$gt":""}}').toString("base64url")];
+    for (const token of made) {
+      await refused((async () => decodePageToken(token, idOf))(), "INVALID_FIELD");
+    }
+  });
+
+  it("pages have 50 items when not said, at most 200", () => {
+    assert.deepEqual([0, 1, 200, 201].map(pageSizeOf), [50, 1, 200, 200]);
+  });
+});
