@@ -1,0 +1,241 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  ConnectionSchema,
+  LeaseSchema,
+  type Replaced,
+} from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
+import type { Caller } from "@oceanchat/runtime/handlers";
+import type { Tracing } from "@oceanchat/runtime/trace";
+import type { Logger } from "pino";
+import type { GatewayConfig } from "./config.ts";
+import { type Closing, closings } from "./core/closing.ts";
+import { Counters } from "./core/counters.ts";
+import { Outgoing } from "./core/frames.ts";
+import { errorPacket, goAwayPacket, helloPacket } from "./core/packets.ts";
+import { Registry } from "./core/registry.ts";
+import { type Reportable, Reports } from "./core/reports.ts";
+import { errors } from "./errors.ts";
+import type { GatewaysPort, PresencePort, RouterPort, Wire } from "./ports.ts";
+import { Session, type SessionWorld } from "./session.ts";
+import { inSlices, spreadOver } from "./slices.ts";
+
+export interface GatewayOptions {
+  readonly gatewayId: string;
+  readonly config: GatewayConfig;
+  readonly router: RouterPort;
+  readonly presence: PresencePort;
+  readonly gateways: GatewaysPort;
+  readonly tracing: Tracing;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds; never goes back. */
+  readonly monotonic: () => number;
+}
+
+const REPORTS_IN_FLIGHT = 256;
+const SLICE = 500;
+/** How long clients may take to answer that their connection is closed by a gateway that stops. */
+const LINGER_MS = 1_000;
+const STEP_MS = 20;
+
+/** All connections of this process, whatever their transport. */
+export class Gateway {
+  readonly gatewayId: string;
+  readonly sessions = new Registry<Session>();
+  readonly counters = new Counters();
+  readonly reports: Reports;
+  readonly #options: GatewayOptions;
+  readonly #world: SessionWorld;
+  readonly #lagging = new Set<Session>();
+  #draining = false;
+
+  constructor(options: GatewayOptions) {
+    const { config, log } = options;
+    this.gatewayId = options.gatewayId;
+    this.#options = options;
+    this.#world = {
+      limits: config,
+      counters: this.counters,
+      now: options.monotonic,
+      uplink: (session, payload) => this.#uplink(session, payload),
+      onLag: (session) => this.#lagging.add(session),
+      onEnd: (session, code) => this.#left(session, code),
+    };
+    this.reports = new Reports({
+      presence: options.presence,
+      inFlight: REPORTS_IN_FLIGHT,
+      maxPending: 2 * config.maxConnections,
+      after: (ms, run) => void globalThis.setTimeout(run, ms).unref(),
+      onReplaced: (replaced) => this.#replace(replaced),
+      onReportAll: () => void inSlices(this.sessions.all(), SLICE, (session) => this.reports.again(this.#of(session))),
+      onRefused: (cause) => log.warn({ err: cause }, "presence refuses a report"),
+    });
+  }
+
+  /** Why no more connections are taken now; undefined when they are. */
+  refusal(): ServiceError | undefined {
+    if (this.#draining) return errors.draining();
+    return this.sessions.size >= this.#options.config.maxConnections ? errors.full() : undefined;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  /** Takes a connection whose user is proven; undefined when it was closed at once. */
+  connect(wire: Wire, caller: Caller, codec: Codec): Session | undefined {
+    const { config, now, log } = this.#options;
+    if (this.sessions.countOfUser(caller.userId) >= config.maxConnectionsPerUser) {
+      this.counters.refused++;
+      wire.close(closings.tooManyConnections);
+      return undefined;
+    }
+    // 128 random bits, so that nobody can name a connection that he wasn't told of.
+    const id = `c_${randomBytes(16).toString("base64url")}`;
+    const hello = () => helloPacket(codec, this.#greeting(id));
+    const session = new Session(this.#world, wire, { id, caller, codec, connectedMs: now(), hello });
+    this.sessions.add(session);
+    this.counters.opened++;
+    log.debug({ connectionId: id, userId: caller.userId, platform: caller.platform, codec }, "connected");
+    const open = () => session.open();
+    const timer = globalThis.setTimeout(open, config.helloWaitMs);
+    this.reports.connected(this.#of(session), () => {
+      clearTimeout(timer);
+      open();
+    });
+    return session;
+  }
+
+  /** Writes a packet to connections; gives those that aren't here. */
+  deliver(connectionIds: readonly string[], payload: Uint8Array, hint: Uint8Array): string[] {
+    const packet = new Outgoing(payload);
+    const instead = hint.length > 0 ? new Outgoing(hint) : undefined;
+    const unknown: string[] = [];
+    for (const id of connectionIds) {
+      const session = this.sessions.get(id);
+      if (session === undefined) unknown.push(id);
+      else session.deliver(packet, instead);
+    }
+    return unknown;
+  }
+
+  /** Closes connections and sessions' connections; gives how many were here. */
+  close(connectionIds: Iterable<string>, sessionIds: Iterable<string>, closing: Closing): number {
+    let count = 0;
+    const close = (session: Session) => {
+      count++;
+      session.close(closing);
+    };
+    for (const id of connectionIds) {
+      const session = this.sessions.get(id);
+      if (session !== undefined) close(session);
+    }
+    for (const id of sessionIds) for (const session of this.sessions.ofSession(id)) close(session);
+    return count;
+  }
+
+  /** Tells presence that this gateway lives, or that it goes. */
+  async lease(address: string, released = false): Promise<void> {
+    const value = create(LeaseSchema, { address, connections: this.sessions.size, released });
+    await this.reports.tell({ case: "lease", value }, this.gatewayId);
+  }
+
+  /** Ends connections from which nothing comes any more. */
+  async checkIdle(): Promise<void> {
+    await inSlices(this.sessions.all(), SLICE, (session) => session.checkIdle());
+  }
+
+  /** Ends connections that don't catch up. */
+  checkLag(): void {
+    for (const session of this.#lagging) if (!session.checkLag()) this.#lagging.delete(session);
+  }
+
+  /** Takes no more connections. */
+  refuseMore(): void {
+    this.#draining = true;
+  }
+
+  /** Asks the clients to go elsewhere and closes those that don't, spread over the time; gives how many there were. */
+  async drain(ms: number): Promise<number> {
+    await inSlices(this.sessions.all(), SLICE, (session) => {
+      session.tell(goAwayPacket(session.codec, closings.draining.reason, Math.floor(Math.random() * ms)));
+    });
+    const sessions = [...this.sessions.all()];
+    await spreadOver(sessions, ms, (session) => session.close(closings.draining));
+    for (let waitedMs = 0; waitedMs < LINGER_MS && sessions.some((session) => !session.isCut); waitedMs += STEP_MS) {
+      await setTimeout(STEP_MS);
+    }
+    for (const session of sessions) session.cut();
+    return sessions.length;
+  }
+
+  /** Never rejects: a client whose packet can't be forwarded is told so. */
+  async #uplink(session: Session, payload: Uint8Array): Promise<Uint8Array> {
+    const { router, tracing } = this.#options;
+    const { id, caller, codec } = session;
+    const { userId, sessionId, deviceId } = caller;
+    const who = { connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, codec };
+    try {
+      return await tracing.span("gateway.uplink", tracing.begin(), (traceparent) =>
+        router.exchange({ ...who, payload, traceparent }),
+      );
+    } catch (thrown) {
+      this.counters.uplinksFailed++;
+      const error = toServiceError(thrown);
+      this.#options.log.debug({ err: error, connectionId: id }, "a packet was not answered");
+      return errorPacket(codec, error);
+    }
+  }
+
+  #left(session: Session, code: number): void {
+    this.#lagging.delete(session);
+    if (!this.sessions.remove(session)) return;
+    this.counters.closed++;
+    this.#options.log.debug({ connectionId: session.id, userId: session.userId, code }, "disconnected");
+    this.reports.disconnected(this.#of(session));
+  }
+
+  #replace(replaced: readonly Replaced[]): void {
+    const elsewhere = new Map<string, string[]>();
+    for (const { connectionId, gatewayId, address } of replaced) {
+      if (gatewayId === this.gatewayId) this.sessions.get(connectionId)?.close(closings.replaced);
+      else elsewhere.set(address, [...(elsewhere.get(address) ?? []), connectionId]);
+    }
+    for (const [address, connectionIds] of elsewhere) {
+      this.#options.gateways.closeConnections(address, connectionIds, closings.replaced).catch((cause) => {
+        this.#options.log.warn({ err: cause, address }, "replaced connections could not be closed");
+      });
+    }
+  }
+
+  #of({ id, caller, codec, connectedMs }: Session): Reportable {
+    const { userId, sessionId, deviceId, platform } = caller;
+    const value = () => ({ connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, platform, codec });
+    return {
+      id,
+      userId,
+      connected: () => ({
+        case: "connected",
+        value: create(ConnectionSchema, { ...value(), connectedTime: timestampFromMs(connectedMs) }),
+      }),
+    };
+  }
+
+  #greeting(connectionId: string) {
+    const { config, now } = this.#options;
+    return {
+      connectionId,
+      gatewayId: this.gatewayId,
+      nowMs: now(),
+      heartbeatMs: config.heartbeatMs,
+      packetsPerSecond: config.userPacketsPerSecond,
+      packetsBurst: config.userPacketsBurst,
+    };
+  }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { Server } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import type { TokenVerifier } from "@oceanchat/runtime/token";
+import type { Logger } from "pino";
+import { type GatewayConfig, gatewayKeys } from "./config.ts";
+import { Gateway } from "./gateway.ts";
+import { openAuth, openGateways, openPresence, openRouter } from "./peers.ts";
+import type { AuthPort } from "./ports.ts";
+import { everyMs, type Round } from "./rounds.ts";
+import { gatewayMeshHandlers } from "./service.ts";
+import { checkSessions } from "./session-check.ts";
+import { createTcpServer } from "./socket-tcp.ts";
+import { createWebSocketServer } from "./socket-websocket.ts";
+import { WriteTurns } from "./write-turns.ts";
+
+/** How long a stopping gateway waits for presence to hear of the connections it has closed, in milliseconds. */
+const LAST_REPORTS_MS = 1_000;
+const COUNTERS_MS = 60_000;
+
+/** Starts a gateway. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(gatewayKeys, host.env);
+  const { log, tracing } = host;
+  // New with each start, so that what presence and pushers know of an earlier life is never taken for this one.
+  const gatewayId = `${host.instance.replace(/[^A-Za-z0-9_-]/g, "-")}-${randomBytes(3).toString("hex")}`;
+  const auth = await openAuth(host, config);
+  const gateway = new Gateway({
+    gatewayId,
+    config,
+    router: await openRouter(host, config),
+    presence: await openPresence(host, config, gatewayId),
+    gateways: await openGateways(host),
+    tracing,
+    log,
+    now: host.now,
+    monotonic: () => performance.now(),
+  });
+  const mesh = [implement(GatewayMeshService, gatewayMeshHandlers(gateway, tracing))];
+  const { meshPort } = await host.serve({ mesh });
+  const address = `${config.advertisedHost}:${meshPort}`;
+  // Before the first connection is reported: presence counts only those of gateways that live.
+  await gateway.lease(address).catch((cause) => log.warn({ err: cause }, "presence can't be told of this gateway yet"));
+  const rounds = startRounds(host, gateway, auth, config, address);
+  const servers = await listen(host, gateway, config, host.tokenVerifier(auth.signingKeys));
+  host.beforeStop("connections", async () => {
+    for (const round of rounds) round.stop();
+    await leave(gateway, address, config.drainMs, log);
+    for (const server of servers) server.close();
+  });
+  const [wsPort, tcpPort] = servers.map(portOf);
+  log.info({ gatewayId, address, wsPort, tcpPort }, "accepting connections");
+}
+
+function startRounds(host: Host, gateway: Gateway, auth: AuthPort, config: GatewayConfig, address: string): Round[] {
+  const { log } = host;
+  const { leaseMs, idleMs, stallMs, sessionCheckMs } = config;
+  return [
+    everyMs(leaseMs, "the lease", log, () => gateway.lease(address)),
+    everyMs(Math.min(15_000, idleMs / 20), "the idle check", log, () => gateway.checkIdle()),
+    everyMs(Math.min(1_000, stallMs / 10), "the check for slow readers", log, () => gateway.checkLag()),
+    everyMs(sessionCheckMs, "the session check", log, () => checkSessions(gateway, auth, log)),
+    everyMs(COUNTERS_MS, "the counters", log, () =>
+      log.info({ connections: gateway.sessions.size, ...gateway.counters.take() }, "the last minute"),
+    ),
+  ];
+}
+
+async function listen(host: Host, gateway: Gateway, config: GatewayConfig, verify: TokenVerifier): Promise<Server[]> {
+  const { handshakeMs, maxConnections } = config;
+  const { log } = host;
+  const options = { gateway, verify, turns: new WriteTurns(), log, handshakeMs, maxConnections };
+  const webSockets = createWebSocketServer({ ...options, origins: new Set(config.origins) });
+  const tcp = createTcpServer(options);
+  const { listenHost } = host.config;
+  await Promise.all([
+    once(webSockets.listen(config.wsPort, listenHost), "listening"),
+    once(tcp.listen(config.tcpPort, listenHost), "listening"),
+  ]);
+  for (const server of [webSockets, tcp]) server.on("error", host.fatal);
+  return [webSockets, tcp];
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Hands the connections over to other gateways. */
+async function leave(gateway: Gateway, address: string, drainMs: number, log: Logger): Promise<void> {
+  gateway.refuseMore();
+  // First, so that nothing more is sent here: this process's mesh door is closed to new deliveries already.
+  await gateway.lease(address, true).catch((cause) => log.warn({ err: cause }, "the lease could not be released"));
+  const closed = await gateway.drain(drainMs);
+  await Promise.race([gateway.reports.allHeard(), setTimeout(LAST_REPORTS_MS)]);
+  log.info({ connections: closed }, "drained");
+}
+
+if (import.meta.main) await runProcess("ws-gateway", gatewayKeys, start);

@@ -1,0 +1,53 @@
+import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
+import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
+import type { Host } from "@oceanchat/runtime/host";
+import type { PublicJwk } from "@oceanchat/runtime/token";
+import type { GatewayConfig } from "./config.ts";
+import type { AuthPort, GatewaysPort, PresencePort, RouterPort } from "./ports.ts";
+
+const REPORT_TIMEOUT_MS = 3_000;
+
+/** Reaches routers. What is unanswered when a stream breaks is sent again: the log of messages drops repeats. */
+export async function openRouter(host: Host, config: GatewayConfig): Promise<RouterPort> {
+  const calls = await host.calls(RouterMeshService.method.exchange, config.router, {
+    resend: true,
+    timeoutMs: config.uplinkTimeoutMs,
+    maxInFlight: config.uplinksInFlight,
+  });
+  return {
+    async exchange(uplink) {
+      const { payload } = await calls.call(uplink, { key: uplink.userId });
+      return payload;
+    },
+  };
+}
+
+export async function openPresence(host: Host, config: GatewayConfig, gatewayId: string): Promise<PresencePort> {
+  const calls = await host.calls(PresenceMeshService.method.report, config.presence, { timeoutMs: REPORT_TIMEOUT_MS });
+  return { report: (event, key) => calls.call({ gatewayId, event }, { key }) };
+}
+
+/** Auth, and the keys that access tokens are checked with. */
+export async function openAuth(
+  host: Host,
+  config: GatewayConfig,
+): Promise<AuthPort & { signingKeys(): Promise<readonly PublicJwk[]> }> {
+  const { call } = await host.peers(AuthMeshService, config.auth);
+  return {
+    signingKeys: async () => (await call.getSigningKeys({})).keys,
+    liveSessions: async (sessionIds) =>
+      new Set((await call.getSessions({ sessionIds: [...sessionIds] })).liveSessionIds),
+  };
+}
+
+/** Other gateways, whose addresses presence gives. */
+export async function openGateways(host: Host): Promise<GatewaysPort> {
+  const { call } = await host.peers(GatewayMeshService, { kind: "static", addresses: [] });
+  return {
+    async closeConnections(address, connectionIds, { code, reason }) {
+      await call.closeConnections({ connectionIds: [...connectionIds], code, reason }, { address });
+    },
+  };
+}

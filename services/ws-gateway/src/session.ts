@@ -1,0 +1,251 @@
+import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import type { Caller } from "@oceanchat/runtime/handlers";
+import { Allowance, type AllowanceRates } from "./core/allowance.ts";
+import { type Closing, closings } from "./core/closing.ts";
+import type { Counters } from "./core/counters.ts";
+import { emptyFrame, frame, type Outgoing } from "./core/frames.ts";
+import type { Registered } from "./core/registry.ts";
+import type { Wire } from "./ports.ts";
+
+export interface SessionLimits extends AllowanceRates {
+  /** Packets that wait for the router at the same time. */
+  readonly packetsInFlight: number;
+  readonly softBufferBytes: number;
+  readonly hardBufferBytes: number;
+  /** How long a session may stay above the soft limit. */
+  readonly stallMs: number;
+  readonly idleMs: number;
+}
+
+/** What all sessions of a gateway share. */
+export interface SessionWorld {
+  readonly limits: SessionLimits;
+  readonly counters: Counters;
+  /** Milliseconds; never goes back. */
+  readonly now: () => number;
+  /** Carries a packet to the router; gives the encoded answer, empty for none. Never rejects. */
+  readonly uplink: (session: Session, payload: Uint8Array) => Promise<Uint8Array>;
+  /** Told once when a session has begun to be too slow for records. */
+  readonly onLag: (session: Session) => void;
+  /** Told once when a session is over, by whomever. */
+  readonly onEnd: (session: Session, code: number) => void;
+}
+
+/**
+ * Packets that may wait here at most. They come from what was read in one go, before the pause took hold; only a flood of
+ * tiny frames is more.
+ */
+const MAX_WAITING = 1024;
+
+/** One connection of a device, whatever its transport: what comes goes to the router, what is delivered goes out. */
+export class Session implements Registered {
+  readonly id: string;
+  readonly caller: Caller;
+  readonly codec: Codec;
+  /** Milliseconds since the epoch. */
+  readonly connectedMs: number;
+  readonly #wire: Wire;
+  readonly #world: SessionWorld;
+  readonly #allowance = new Allowance();
+  /** Makes the first packet; undefined once it is sent. */
+  #hello: (() => Uint8Array) | undefined;
+  #over = false;
+  #inFlight = 0;
+  #waiting: Uint8Array[] = [];
+  #throttle: NodeJS.Timeout | undefined;
+  #paused = false;
+  #laggingSinceMs: number | undefined;
+  #receivedBytes = 0;
+  #heardMs: number;
+
+  constructor(
+    world: SessionWorld,
+    wire: Wire,
+    who: Pick<Session, "id" | "caller" | "codec" | "connectedMs"> & { readonly hello: () => Uint8Array },
+  ) {
+    this.id = who.id;
+    this.caller = who.caller;
+    this.codec = who.codec;
+    this.connectedMs = who.connectedMs;
+    this.#hello = who.hello;
+    this.#world = world;
+    this.#wire = wire;
+    this.#heardMs = world.now();
+  }
+
+  get userId(): string {
+    return this.caller.userId;
+  }
+
+  get sessionId(): string {
+    return this.caller.sessionId;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Says hello; only then do packets go to the router. */
+  open(): void {
+    const hello = this.#hello;
+    if (hello === undefined || this.#over) return;
+    this.#hello = undefined;
+    this.#wire.write(frame(this.#wire.framing, hello()));
+    this.#forward();
+  }
+
+  /** Counts something that came and that the transport itself deals with. */
+  count(bytes: number): void {
+    const { limits, now } = this.#world;
+    this.#allowance.take(limits, bytes, now());
+    this.#settle();
+  }
+
+  /** Takes a packet from the wire; an empty one is a heartbeat. */
+  receive(payload: Uint8Array): void {
+    if (this.#over) return;
+    const { counters } = this.#world;
+    this.count(payload.length);
+    if (payload.length === 0) {
+      counters.heartbeats++;
+      // A flood of them gets no flood in return, and nothing comes before hello.
+      if (this.#mayForward()) this.#write(emptyFrame[this.#wire.framing]);
+      return;
+    }
+    this.#waiting.push(payload);
+    if (this.#waiting.length > MAX_WAITING) this.close(closings.tooManyPackets);
+    else this.#forward();
+  }
+
+  /** Writes a packet, or in its place the hint when the other side doesn't keep up. */
+  deliver(packet: Outgoing, hint: Outgoing | undefined): void {
+    if (this.#over) return;
+    // Presence knows the connection already, so its answer is on the way; but hello comes first.
+    this.open();
+    const { limits, counters, now } = this.#world;
+    if (this.#laggingSinceMs === undefined && this.#wire.unsentBytes > limits.softBufferBytes) this.#lag(now());
+    if (this.#laggingSinceMs === undefined) {
+      counters.delivered++;
+      this.#write(packet.frame(this.#wire.framing));
+    } else if (hint !== undefined) {
+      // Every hint, not only the first: each may be of another conversation, and the gateway can't know.
+      counters.hinted++;
+      this.#write(hint.frame(this.#wire.framing));
+    } else {
+      counters.dropped++;
+    }
+  }
+
+  /** Writes a packet of the gateway's own. */
+  tell(packet: Uint8Array): void {
+    if (this.#over) return;
+    this.open();
+    this.#write(frame(this.#wire.framing, packet));
+  }
+
+  /** Looks whether the other side still lives; to be called now and then. */
+  checkIdle(): void {
+    const { limits, now } = this.#world;
+    const nowMs = now();
+    const { receivedBytes } = this.#wire;
+    // While the session itself doesn't read, nothing can come.
+    if (receivedBytes !== this.#receivedBytes || this.#paused) {
+      this.#receivedBytes = receivedBytes;
+      this.#heardMs = nowMs;
+    } else if (nowMs - this.#heardMs >= limits.idleMs) {
+      this.close(closings.idle);
+    }
+  }
+
+  /** Whether it is still too slow; ends it when it has been for too long. */
+  checkLag(): boolean {
+    const { limits, now } = this.#world;
+    if (this.#laggingSinceMs === undefined || this.#over) return false;
+    if (now() - this.#laggingSinceMs < limits.stallMs) return true;
+    this.close(closings.slow);
+    return false;
+  }
+
+  close(closing: Closing): void {
+    if (this.#over) return;
+    this.#end(closing.code);
+    this.#wire.close(closing);
+  }
+
+  /** Whether nothing can go out or come in any more. */
+  get isCut(): boolean {
+    return this.#wire.isCut;
+  }
+
+  /** Doesn't wait for the other side to answer that it is closed. */
+  cut(): void {
+    this.#wire.cut();
+  }
+
+  /** The wire is gone. */
+  gone(code: number): void {
+    if (!this.#over) this.#end(code);
+  }
+
+  #end(code: number): void {
+    this.#over = true;
+    this.#waiting = [];
+    clearTimeout(this.#throttle);
+    this.#world.onEnd(this, code);
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#wire.unsentBytes + bytes.length > this.#world.limits.hardBufferBytes) this.close(closings.slow);
+    else this.#wire.write(bytes);
+  }
+
+  #lag(nowMs: number): void {
+    this.#laggingSinceMs = nowMs;
+    this.#wire.onceSent(() => {
+      this.#laggingSinceMs = undefined;
+    });
+    this.#world.onLag(this);
+  }
+
+  #forward(): void {
+    const { limits, counters, uplink } = this.#world;
+    while (this.#mayForward() && this.#inFlight < limits.packetsInFlight) {
+      const payload = this.#waiting.shift();
+      if (payload === undefined) break;
+      this.#inFlight++;
+      counters.uplinks++;
+      void uplink(this, payload).then(this.#answered);
+    }
+    this.#settle();
+  }
+
+  #mayForward(): boolean {
+    return this.#hello === undefined && this.#throttle === undefined && !this.#over;
+  }
+
+  readonly #answered = (answer: Uint8Array): void => {
+    this.#inFlight--;
+    if (this.#over) return;
+    if (answer.length > 0) this.#write(frame(this.#wire.framing, answer));
+    this.#forward();
+  };
+
+  /** Reads on or doesn't: not while packets wait, the router owes as many answers as it may, or the rate is exceeded. */
+  #settle(): void {
+    if (this.#over) return;
+    const { limits, now } = this.#world;
+    const waitMs = this.#throttle === undefined ? this.#allowance.waitMs(limits, now()) : 0;
+    if (waitMs > 0) this.#throttle = setTimeout(this.#unthrottle, waitMs);
+    const pause = this.#throttle !== undefined || this.#waiting.length > 0 || this.#inFlight >= limits.packetsInFlight;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#wire.pause();
+    else this.#wire.resume();
+  }
+
+  readonly #unthrottle = (): void => {
+    this.#throttle = undefined;
+    this.#settle();
+    this.#forward();
+  };
+}

@@ -1,0 +1,25 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
+
+/** Walks through something long without keeping the event loop from other work. */
+export async function inSlices<T>(items: Iterable<T>, size: number, visit: (item: T) => void): Promise<void> {
+  let left = size;
+  for (const item of items) {
+    visit(item);
+    if (--left > 0) continue;
+    left = size;
+    await setImmediate();
+  }
+}
+
+/** How often something that is spread over time goes on. */
+const STEP_MS = 50;
+
+/** Visits all items evenly within a time. */
+export async function spreadOver<T>(items: readonly T[], ms: number, visit: (item: T) => void): Promise<void> {
+  const steps = Math.max(1, Math.floor(ms / STEP_MS));
+  const size = Math.ceil(items.length / steps);
+  for (let at = 0; at < items.length; at += size) {
+    if (ms > 0) await setTimeout(STEP_MS);
+    await inSlices(items.slice(at, at + size), 500, visit);
+  }
+}
