@@ -1,0 +1,53 @@
+import { addresses, integer, text, url } from "@oceanchat/runtime/config";
+
+/** What message can be told. */
+export const messageKeys = {
+  natsUrl: url("OCEANCHAT_NATS_URL", "NATS with JetStream, where the log is.", "nats://127.0.0.1:4222", [
+    "nats",
+    "tls",
+  ]),
+  streamMaxBytes: integer(
+    "OCEANCHAT_STREAM_MAX_BYTES",
+    "Largest size of a stream on disk, in bytes; 0: as the contract declares it. The same for every service.",
+    0,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  ),
+  streamReplicas: integer(
+    "OCEANCHAT_STREAM_REPLICAS",
+    "How many NATS servers keep a copy of a stream. The same for every service.",
+    1,
+    1,
+    5,
+  ),
+  mongodbUrl: url(
+    "OCEANCHAT_MONGODB_URL",
+    "The message store, read for quiet logs and for repeats.",
+    "mongodb://127.0.0.1:27017",
+    ["mongodb", "mongodb+srv"],
+  ),
+  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  auth: addresses(
+    "OCEANCHAT_AUTH_ADDRESSES",
+    "Mesh doors of auth, for the signing keys.",
+    "dns:oceanchat-auth-headless:8082",
+  ),
+  group: addresses(
+    "OCEANCHAT_GROUP_ADDRESSES",
+    "Mesh doors of group, for permissions in groups.",
+    "dns:oceanchat-group-headless:8082",
+  ),
+  user: addresses(
+    "OCEANCHAT_USER_ADDRESSES",
+    "Mesh doors of user, for permissions between two users.",
+    "dns:oceanchat-user-headless:8082",
+  ),
+  appendMs: integer(
+    "OCEANCHAT_MESSAGE_APPEND_MS",
+    "How long a message may take to be appended, in milliseconds; after that its outcome is unknown.",
+    5_000,
+    100,
+    60_000,
+  ),
+  recordBytes: integer("OCEANCHAT_MESSAGE_MAX_RECORD_BYTES", "The largest record, in bytes.", 32_768, 1_024, 60_000),
+} as const;

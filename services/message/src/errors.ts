@@ -1,0 +1,26 @@
+import { Code } from "@connectrpc/connect";
+import { ErrorReason, ErrorReasonSchema } from "@oceanchat/gen/oceanchat/message/v1/error_reason_pb";
+import { reasons } from "@oceanchat/runtime/fail";
+
+const fail = reasons("message.oceanchat", ErrorReasonSchema);
+
+/** The named failures of this service. Nothing was stored. */
+export const errors = {
+  notAMember: () => fail(Code.PermissionDenied, ErrorReason.NOT_A_MEMBER, "not a member of this conversation"),
+  muted: () => fail(Code.PermissionDenied, ErrorReason.MUTED, "muted in this group"),
+  allMuted: () => fail(Code.PermissionDenied, ErrorReason.ALL_MUTED, "everybody is muted in this group"),
+  mayNotMentionAll: () => fail(Code.PermissionDenied, ErrorReason.MAY_NOT_MENTION_ALL, "may not mention all"),
+  blocked: () => fail(Code.PermissionDenied, ErrorReason.BLOCKED, "one of the two blocks the other"),
+  notFriends: () => fail(Code.PermissionDenied, ErrorReason.NOT_FRIENDS, "the recipient hears friends only"),
+  userNotFound: () => fail(Code.NotFound, ErrorReason.USER_NOT_FOUND, "there is no such recipient"),
+  emptyText: () => fail(Code.InvalidArgument, ErrorReason.EMPTY_TEXT, "the text is empty"),
+  tooLarge: (size: number, limit: number) =>
+    fail(Code.InvalidArgument, ErrorReason.TOO_LARGE, `the record has ${size} bytes, at most ${limit} are allowed`, {
+      metadata: { limit: String(limit), size: String(size) },
+    }),
+  invalidEntity: (index: number) =>
+    fail(Code.InvalidArgument, ErrorReason.INVALID_ENTITY, `entity ${index} does not fit the text`),
+  tooManyMentions: (limit: number) =>
+    fail(Code.InvalidArgument, ErrorReason.TOO_MANY_MENTIONS, `more than ${limit} users are mentioned`),
+  self: () => fail(Code.InvalidArgument, ErrorReason.SELF, "one can't write to oneself by user id"),
+};

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { MessageService } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
+import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import type { StreamOverrides } from "@oceanchat/runtime/bus-types";
+import { readConfig } from "@oceanchat/runtime/config";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { v7 } from "uuid";
+import { openLogStream } from "./bus.ts";
+import { messageKeys } from "./config.ts";
+import { createMessageCore } from "./core.ts";
+import { openPeers } from "./peers.ts";
+import { messageHandlers, messageMeshHandlers } from "./service.ts";
+import { openStore } from "./store.ts";
+
+/** Starts message. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(messageKeys, host.env);
+  const store = await openStore(config, host.log);
+  host.defer("store", () => store.close());
+  const bus = await host.bus(config.natsUrl);
+  await bus.ensureStream(LogEntrySchema, overrides(config.streamMaxBytes, config.streamReplicas));
+  const peers = await openPeers(host, config);
+  const clock = {
+    now: host.now,
+    steady: () => performance.now(),
+    pause: (ms: number) => sleep((ms * (1 + Math.random())) / 2),
+  };
+  const core = createMessageCore({ stream: openLogStream(bus), store, peers, clock, newId: () => v7() }, config);
+  await host.serve({
+    public: [implement(MessageService, messageHandlers(core))],
+    mesh: [implement(MessageMeshService, messageMeshHandlers(core, host.tracing))],
+    verify: host.tokenVerifier(peers.signingKeys),
+  });
+}
+
+function overrides(maxBytes: number, replicas: number): StreamOverrides {
+  return maxBytes > 0 ? { maxBytes, replicas } : { replicas };
+}
+
+if (import.meta.main) await runProcess("message", messageKeys, start);

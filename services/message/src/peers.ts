@@ -1,0 +1,54 @@
+import { Code } from "@connectrpc/connect";
+import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
+import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import type { AddressSource } from "@oceanchat/runtime/addresses";
+import { ServiceError, shared } from "@oceanchat/runtime/fail";
+import type { Host } from "@oceanchat/runtime/host";
+import type { PublicJwk } from "@oceanchat/runtime/token";
+import type { PermissionPeers } from "./ports.ts";
+
+/** Other services. */
+export interface MessagePeers extends PermissionPeers {
+  signingKeys(): Promise<readonly PublicJwk[]>;
+}
+
+/** Where they are. */
+export interface PeerAddresses {
+  readonly auth: AddressSource;
+  readonly group: AddressSource;
+  readonly user: AddressSource;
+}
+
+const PERMISSION_MS = 1500;
+
+/** Connects to the services that message asks. */
+export async function openPeers(host: Host, at: PeerAddresses): Promise<MessagePeers> {
+  const auth = await host.peers(AuthMeshService, at.auth);
+  const group = await host.peers(GroupMeshService, at.group, { timeoutMs: PERMISSION_MS });
+  const user = await host.peers(UserMeshService, at.user, { timeoutMs: PERMISSION_MS });
+  return {
+    signingKeys: async () => (await auth.call.getSigningKeys({})).keys,
+    async checkSend(groupId, userId, mentionsAll, traceparent) {
+      const asked = group.call.checkSend({ groupId, userId, mentionsAll }, { key: groupId, traceparent });
+      return (await asked.catch(notAnswered("group"))).verdict;
+    },
+    async checkDirect(senderUserId, recipientUserId, traceparent) {
+      const question = { senderUserId, recipientUserId };
+      const asked = user.call.checkDirect(question, { key: recipientUserId, traceparent });
+      return (await asked.catch(notAnswered("user"))).verdict;
+    },
+  };
+}
+
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
+
+/** Nothing was stored, whatever became of the question: a caller may not think that the outcome is unknown. */
+function notAnswered(service: string) {
+  return (error: unknown): never => {
+    if (error instanceof ServiceError && PASSING.has(error.code)) {
+      throw shared.unavailable(`${service} can't be asked for permission`, error);
+    }
+    throw shared.internal(error);
+  };
+}

@@ -1,0 +1,63 @@
+import type { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import type { Published } from "@oceanchat/runtime/bus-types";
+
+/** A record as it lies in the stream. */
+export interface LoggedRecord {
+  readonly record: Record;
+  readonly streamSequence: number;
+  /** The `Nats-Msg-Id` that it was published with. */
+  readonly messageId: string;
+}
+
+/** How an entry is published. */
+export interface AppendOptions {
+  readonly messageId: string;
+  /** Compare-and-set: where the log's last record lies in the stream; 0 when the stream has none. */
+  readonly expectedStreamSequence: number;
+  readonly timeoutMs: number;
+  /** W3C trace context; empty when not traced. */
+  readonly traceparent: string;
+}
+
+/** The stream of all logs. Reads never miss what is stored; they reject with UNAVAILABLE after `timeoutMs`. */
+export interface LogStream {
+  /** A log's last record; undefined when the stream has none (any more). */
+  last(logId: string, timeoutMs: number): Promise<LoggedRecord | undefined>;
+  /** The record at a place in the stream. */
+  at(streamSequence: number, timeoutMs: number): Promise<LoggedRecord | undefined>;
+  /** Up to `limit` records of a log from a place in the stream on, in order. */
+  from(logId: string, streamSequence: number, limit: number, timeoutMs: number): Promise<LoggedRecord[]>;
+  /** Publishes an encoded `LogEntry` once. Rejects with a PublishError only. */
+  publish(logId: string, entry: Uint8Array, options: AppendOptions): Promise<Published>;
+}
+
+/** A log's last record as the message store knows it; it may be behind the stream's. */
+export interface StoredLogHead {
+  readonly seq: bigint;
+  readonly streamSequence: number;
+}
+
+/** The message store, which persistence-writer fills: records before heads. Rejects with UNAVAILABLE. */
+export interface RecordStore {
+  head(logId: string): Promise<StoredLogHead | undefined>;
+  /** The message that a user sent with this `client_message_id`. */
+  message(senderUserId: string, clientMessageId: string): Promise<Record | undefined>;
+}
+
+/** The owners of the rules about who may write to whom. Rejects with UNAVAILABLE when they can't be asked. */
+export interface PermissionPeers {
+  checkSend(groupId: string, userId: string, mentionsAll: boolean, traceparent: string): Promise<SendVerdict>;
+  checkDirect(senderUserId: string, recipientUserId: string, traceparent: string): Promise<DirectVerdict>;
+}
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds since the epoch, for people. */
+  now(): number;
+  /** Milliseconds that never jump, for deadlines. */
+  steady(): number;
+  /** Waits a random time of up to `ms`, at least half of it. */
+  pause(ms: number): Promise<void>;
+}

@@ -1,0 +1,96 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { SendMessageRequestSchema } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
+import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { ServiceError } from "@oceanchat/runtime/fail";
+import type { Clock, PermissionPeers, RecordStore, StoredLogHead } from "../../src/ports.ts";
+
+/** A UUID that is easy to recognise. */
+export const uuid = (n: number): string => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+
+/** A request to say that text. */
+export function saying(text: string, rest: Omit<MessageInitShape<typeof SendMessageRequestSchema>, "$typeName">) {
+  return create(SendMessageRequestSchema, { content: { kind: { case: "text", value: { text } } }, ...rest });
+}
+
+/** A clock that stands still but for pauses. */
+export class FakeClock implements Clock {
+  ms = 1_700_000_000_000;
+  readonly pauses: number[] = [];
+  /** Every pause waits for this. */
+  turn: () => Promise<void> = async () => {};
+
+  now(): number {
+    return this.ms;
+  }
+
+  steady(): number {
+    return this.ms;
+  }
+
+  async pause(ms: number): Promise<void> {
+    this.pauses.push(ms);
+    this.ms += ms;
+    await this.turn();
+  }
+}
+
+/** A message store in memory. */
+export class FakeStore implements RecordStore {
+  readonly heads = new Map<string, StoredLogHead>();
+  readonly messages = new Map<string, Record>();
+  /** Thrown by every read. */
+  error: Error | undefined;
+  reads = 0;
+
+  async head(logId: string): Promise<StoredLogHead | undefined> {
+    this.#read();
+    return this.heads.get(logId);
+  }
+
+  async message(senderUserId: string, clientMessageId: string): Promise<Record | undefined> {
+    this.#read();
+    return this.messages.get(`${senderUserId}:${clientMessageId}`);
+  }
+
+  #read(): void {
+    this.reads++;
+    if (this.error !== undefined) throw this.error;
+  }
+}
+
+/** Peers that allow everything until they are told otherwise. */
+export class FakePeers implements PermissionPeers {
+  readonly asked: string[] = [];
+  send: SendVerdict = SendVerdict.ALLOWED;
+  direct: DirectVerdict = DirectVerdict.ALLOWED;
+  /** Thrown by every question. */
+  error: Error | undefined;
+  /** Every answer waits for this. */
+  turn: () => Promise<void> = async () => {};
+
+  async checkSend(groupId: string, userId: string, mentionsAll: boolean): Promise<SendVerdict> {
+    this.asked.push(`${groupId} ${userId} ${mentionsAll}`);
+    await this.turn();
+    if (this.error !== undefined) throw this.error;
+    return this.send;
+  }
+
+  async checkDirect(senderUserId: string, recipientUserId: string): Promise<DirectVerdict> {
+    this.asked.push(`${senderUserId} ${recipientUserId}`);
+    await this.turn();
+    if (this.error !== undefined) throw this.error;
+    return this.direct;
+  }
+}
+
+/** For assert.rejects and assert.throws: a ServiceError of that reason. */
+export const reason = (name: string) => (error: unknown) =>
+  error instanceof ServiceError && error.reason === `ERROR_REASON_${name}`;
+
+/** A promise and its end. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
