@@ -1,0 +1,99 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bus-types";
+import type { Host } from "@oceanchat/runtime/host";
+import { streamOf } from "@oceanchat/runtime/streams";
+import { type WritableEntry, type WriterCore, type Written, writableEntry } from "./core.ts";
+import { RecordRefusedError } from "./errors.ts";
+
+/** The durable consumer's name. */
+export const CONSUMER = "persistence-writer";
+/** Batches written at the same time. A conversation is always in the same lane, so two batches never race for one head. */
+const LANES = 4;
+const MAX_BATCH = 500;
+const MAX_IN_FLIGHT = 4000;
+
+/** Starts to store what the log holds. */
+export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): Promise<Consumption> {
+  const stream = streamOf(LogEntrySchema);
+  await bus.ensureConsumer(LogEntrySchema, {
+    name: CONSUMER,
+    ackWaitMs: 15_000,
+    maxAckPending: MAX_IN_FLIGHT,
+    // A store that is down is no reason to give a record up.
+    maxDeliver: -1,
+  });
+  return bus.consume({
+    stream: stream.name,
+    consumer: CONSUMER,
+    lanes: LANES,
+    laneOf: ({ subject }) => Number(stream.parse(subject)?.tokens.partition ?? 0) % LANES,
+    maxBatch: MAX_BATCH,
+    lingerMs: 50,
+    maxInFlight: MAX_IN_FLIGHT,
+    handle: (batch) => handleBatch(core, log, batch),
+    poison: (_message, error) => (error instanceof RecordRefusedError ? error.message : undefined),
+  });
+}
+
+/** Stores a batch and says what became of each message. */
+export async function handleBatch(core: WriterCore, log: Host["log"], batch: readonly Delivered[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = batch.map(() => "ack");
+  const entries: WritableEntry[] = [];
+  const indexes: number[] = [];
+  for (const [index, message] of batch.entries()) {
+    try {
+      entries.push(writableEntry(decode(message), BigInt(message.sequence)));
+      indexes.push(index);
+    } catch (error) {
+      outcomes[index] = { dead: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  const written = entries.length === 0 ? [] : await core.write(entries);
+  for (const [position, answer] of written.entries()) {
+    const outcome = outcomeOf(answer, entries[position], log);
+    outcomes[indexes[position] ?? 0] = outcome;
+  }
+  return outcomes;
+}
+
+function decode(message: Delivered): LogEntry {
+  try {
+    return fromBinary(LogEntrySchema, message.data);
+  } catch (cause) {
+    throw new Error("not a log entry", { cause });
+  }
+}
+
+function outcomeOf(written: Written, entry: WritableEntry | undefined, log: Host["log"]): Outcome {
+  const { conversationId, seq, recordId } = entry?.row ?? {};
+  const where = { conversationId, seq: String(seq), recordId };
+  switch (written.kind) {
+    case "stored":
+      return "ack";
+    case "repeated":
+      log.error(where, "a client_message_id was accepted twice; the second record is stored without it");
+      return "ack";
+    case "contradicted":
+      log.error({ ...where, reason: written.reason }, "THE LOG CONTRADICTS THE STORE: a record was not stored");
+      return { dead: written.reason };
+  }
+}
+
+/** Says every `everyMs` how far the writer is behind, when it is. Returns the function that ends it. */
+export function reportLag(
+  consumption: Pick<Consumption, "lag" | "held">,
+  log: Host["log"],
+  everyMs: number,
+): () => void {
+  const timer = setInterval(() => {
+    consumption.lag().then(
+      (behind) => {
+        const held = consumption.held().messages;
+        if (behind > 0) log.info({ behind, held }, "records wait to be stored");
+      },
+      (error) => log.warn({ err: error }, "how many records wait is not known"),
+    );
+  }, everyMs);
+  return () => clearInterval(timer);
+}

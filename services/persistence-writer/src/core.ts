@@ -1,0 +1,133 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { LogEntry } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
+
+/** An entry of the log that can be stored. */
+export interface WritableEntry {
+  readonly row: RecordRow;
+  /** The two users of a direct conversation; empty otherwise. */
+  readonly directUserIds: readonly string[];
+}
+
+/**
+ * What became of an entry:
+ * - `stored`: it is in the store, now or from before;
+ * - `repeated`: it is in the store, but its sender's `client_message_id` was used before, by another record;
+ * - `contradicted`: not stored, the store holds something else in its place; the log contradicts itself.
+ */
+export type Written =
+  | { readonly kind: "stored" }
+  | { readonly kind: "repeated" }
+  | { readonly kind: "contradicted"; readonly reason: string };
+
+/** The rules of writing. */
+export interface WriterCore {
+  /** Stores a batch; one answer per entry. Rejects when the store can't be reached: then the same batch must come again. */
+  write(entries: readonly WritableEntry[]): Promise<readonly Written[]>;
+}
+
+/** What the store keeps of a log entry; throws a TypeError for one that can't be stored. */
+export function writableEntry({ record, audience }: LogEntry, streamSequence: bigint): WritableEntry {
+  if (record === undefined) throw new TypeError("no record");
+  const { conversationId, seq, recordId, senderUserId, acceptedTime, body } = record;
+  if (conversationId === "" || recordId === "" || seq === 0n) throw new TypeError("a record without id or seq");
+  if (acceptedTime === undefined) throw new TypeError("a record without a time");
+  const clientMessageId = body.case === "message" && body.value.clientMessageId;
+  return {
+    row: {
+      recordId,
+      conversationId,
+      seq,
+      senderUserId,
+      clientMessageId: clientMessageId || undefined,
+      // A body that this version doesn't know yet is kept all the same, inside the encoded record.
+      kind: body.case ?? "unknown",
+      streamSequence,
+      acceptedTime: timestampDate(acceptedTime),
+      record: toBinary(RecordSchema, record),
+    },
+    directUserIds: audience.case === "direct" ? audience.value.userIds : [],
+  };
+}
+
+export function createWriterCore(store: Store): WriterCore {
+  return {
+    async write(entries) {
+      const rows = entries.map(({ row }) => row);
+      const written: Written[] = rows.map(() => ({ kind: "stored" }));
+      for (const [index, answer] of await explain(store, rows, await store.insert(rows))) written[index] = answer;
+      const inStore = entries.filter((_, index) => written[index]?.kind !== "contradicted");
+      await Promise.all([
+        store.moveHeads(headsOf(inStore.map(({ row }) => row))),
+        store.moveUserConversations(userConversationsOf(inStore)),
+      ]);
+      return written;
+    },
+  };
+}
+
+/** Finds out why rows were refused. Nearly always they are in the store already, from an earlier delivery. */
+async function explain(store: Store, rows: readonly RecordRow[], refused: readonly number[]) {
+  const answers = new Map<number, Written>();
+  if (refused.length === 0) return answers;
+  const duplicates = refused.flatMap((index) => {
+    const row = rows[index];
+    return row === undefined ? [] : [{ index, row }];
+  });
+  const places = await store.placesOf(duplicates.map(({ row }) => row.recordId));
+  const byRecordId = new Map(places.map((place) => [place.recordId, place]));
+  for (const { index, row } of duplicates) {
+    const place = byRecordId.get(row.recordId);
+    if (place === undefined) answers.set(index, await storeRepeated(store, row));
+    else if (place.conversationId !== row.conversationId || place.seq !== row.seq) {
+      answers.set(index, contradiction(row, `record ${row.recordId} is ${place.conversationId}:${place.seq} already`));
+    }
+  }
+  return answers;
+}
+
+/**
+ * The record is new, but its place or its sender's key is taken. A key used twice must not make a hole in the
+ * conversation: the log has accepted both, so the second is stored without the key.
+ */
+async function storeRepeated(store: Store, row: RecordRow): Promise<Written> {
+  const other = await store.recordAt(row.conversationId, row.seq);
+  if (other !== undefined && other !== row.recordId) return contradiction(row, `record ${other} lies there already`);
+  const refused = await store.insert([{ ...row, clientMessageId: undefined }]);
+  if (refused.length > 0) throw new Error(`${row.conversationId}:${row.seq} was refused and is not there`);
+  return { kind: "repeated" };
+}
+
+function contradiction(row: RecordRow, reason: string): Written {
+  return { kind: "contradicted", reason: `${row.conversationId}:${row.seq} ${row.recordId}: ${reason}` };
+}
+
+/** The last record of each log. */
+function headsOf(rows: readonly RecordRow[]): Head[] {
+  const last = new Map<string, RecordRow>();
+  for (const row of rows) {
+    const known = last.get(row.conversationId);
+    if (known === undefined || known.seq < row.seq) last.set(row.conversationId, row);
+  }
+  return [...last.values()].map(({ conversationId, seq, streamSequence, acceptedTime }) => ({
+    conversationId,
+    headSeq: seq,
+    streamSequence,
+    lastTime: acceptedTime,
+  }));
+}
+
+/** The last activity of each direct conversation, for both users. */
+function userConversationsOf(entries: readonly WritableEntry[]): UserConversation[] {
+  const last = new Map<string, WritableEntry>();
+  for (const entry of entries) {
+    if (entry.directUserIds.length === 0) continue;
+    const known = last.get(entry.row.conversationId);
+    if (known === undefined || known.row.seq < entry.row.seq) last.set(entry.row.conversationId, entry);
+  }
+  return [...last.values()].flatMap(({ row, directUserIds }) =>
+    directUserIds.map((userId) => ({ userId, conversationId: row.conversationId, lastTime: row.acceptedTime })),
+  );
+}

@@ -1,0 +1,27 @@
+import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { readConfig } from "@oceanchat/runtime/config";
+import type { Host } from "@oceanchat/runtime/host";
+import { runProcess } from "@oceanchat/runtime/process";
+import { writerKeys } from "./config.ts";
+import { consumeLog, reportLag } from "./consumer.ts";
+import { createWriterCore } from "./core.ts";
+import { openStore } from "./store.ts";
+
+const LAG_REPORT_MS = 30_000;
+
+/** Starts persistence-writer. */
+export async function start(host: Host): Promise<void> {
+  const config = readConfig(writerKeys, host.env);
+  const store = await openStore(config, host.log);
+  host.defer("store", () => store.close());
+  const bus = await host.bus(config.natsUrl);
+  await bus.ensureStream(DeadLetterSchema);
+  await bus.ensureStream(LogEntrySchema);
+  const consumption = await consumeLog(bus, createWriterCore(store), host.log);
+  host.defer("consumer", () => consumption.stop());
+  host.defer("lag report", reportLag(consumption, host.log, LAG_REPORT_MS));
+  await host.serve({});
+}
+
+if (import.meta.main) await runProcess("persistence-writer", writerKeys, start);

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type DeadLetter, DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { connectBus } from "@oceanchat/runtime/bus";
+import type { Bus } from "@oceanchat/runtime/bus-types";
+import { streamOf } from "@oceanchat/runtime/streams";
+import { type Db, MongoClient } from "mongodb";
+import { pino } from "pino";
+import { ALICE, BOB, DIRECT, entry, GROUP, id } from "../support/entries.ts";
+import { WriterProcess } from "../support/writer-process.ts";
+
+const stream = streamOf(LogEntrySchema);
+const log = pino({ level: "silent" });
+
+describe("persistence-writer", () => {
+  let servers: TestServers;
+  let bus: Bus;
+  let client: MongoClient;
+  let db: Db;
+  let writer: WriterProcess | undefined;
+  let env: Record<string, string>;
+  let nextRecord = 1000;
+
+  before(async function () {
+    this.timeout(300_000);
+    servers = await startServers({ nats: true, mongo: true });
+    env = { OCEANCHAT_NATS_URL: servers.natsUrl, OCEANCHAT_MONGODB_URL: servers.mongodbUrl };
+    bus = await connectBus({ url: servers.natsUrl, name: "test", log, onClosed: (error) => assert.fail(error) });
+    await bus.ensureStream(LogEntrySchema);
+    client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
+    db = client.db("oceanchat");
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await writer?.end("SIGKILL");
+    await client?.close();
+    await bus?.close();
+    await servers?.stop();
+  });
+
+  afterEach(async () => {
+    await writer?.end("SIGTERM");
+  });
+
+  /** Publishes an entry as the message service does; resolves with its stream sequence. */
+  async function append(logEntry: LogEntry): Promise<number> {
+    const conversationId = logEntry.record?.conversationId ?? "";
+    const subject = stream.subjectOf("conversation", { id: conversationId });
+    const { sequence } = await bus.publish(subject, toBinary(LogEntrySchema, logEntry), { expectStream: "LOG" });
+    return sequence;
+  }
+
+  /** Appends this many records to each conversation; resolves with the sequence of each one's last. */
+  async function appendMany(conversations: readonly string[], count: number, firstSeq: number) {
+    const last = new Map<string, number>();
+    for (let seq = firstSeq; seq < firstSeq + count; seq++) {
+      await Promise.all(
+        conversations.map(async (conversationId) => {
+          const sequence = await append(entry(seq, nextRecord++, { conversationId }));
+          last.set(conversationId, sequence);
+        }),
+      );
+    }
+    return last;
+  }
+
+  async function storedOf(conversations: readonly string[]): Promise<number> {
+    try {
+      return await db.collection("records").countDocuments({ conversationId: { $in: [...conversations] } });
+    } catch {
+      return -1; // the store is down: that is what is being tested
+    }
+  }
+
+  /** Resolves when the store holds at least that many of them; fails after a minute. */
+  async function untilStored(conversations: readonly string[], count: number): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const stored = await storedOf(conversations);
+      if (stored >= count) return;
+      assert.ok(Date.now() < deadline, `${stored} of ${count} stored; the writer says:\n${writer?.log().slice(-2000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async function assertGapless(conversations: readonly string[], count: number, last: ReadonlyMap<string, number>) {
+    for (const conversationId of conversations) {
+      const rows = await db.collection("records").find({ conversationId }).sort({ seq: 1 }).toArray();
+      assert.deepEqual(
+        rows.map(({ seq }) => seq),
+        Array.from({ length: count }, (_, index) => BigInt(index + 1)),
+      );
+      const head = await db.collection<{ _id: string }>("conversation_heads").findOne({ _id: conversationId });
+      const lastRow = rows.at(-1);
+      assert.deepEqual(head, {
+        _id: conversationId,
+        headSeq: BigInt(count),
+        streamSequence: BigInt(last.get(conversationId) ?? 0),
+        lastTime: lastRow?.acceptedTime,
+      });
+      assert.equal(lastRow?.streamSequence, BigInt(last.get(conversationId) ?? 0));
+    }
+  }
+
+  it("stores each record once, whenever it is killed", async function () {
+    this.timeout(120_000);
+    const conversations = Array.from({ length: 20 }, (_, n) => `d_${id(100 + n)}_${id(200 + n)}`);
+    const last = await appendMany(conversations, 100, 1);
+    for (const atLeast of [1, 600]) {
+      writer = await WriterProcess.start(env);
+      await untilStored(conversations, atLeast);
+      await writer.end("SIGKILL");
+    }
+    assert.ok((await storedOf(conversations)) < 2000, "it was killed in the middle");
+    writer = await WriterProcess.start(env);
+    await untilStored(conversations, 2000);
+    assert.equal(await writer.end("SIGTERM"), 0); // what was written is acknowledged, heads moved
+    await assertGapless(conversations, 100, last);
+    assert.equal(await db.collection("user_conversations").countDocuments({ conversationId: conversations[0] }), 2);
+  });
+
+  it("keeps what the proto says, whole", async function () {
+    this.timeout(30_000);
+    writer = await WriterProcess.start(env);
+    const logEntry = entry(1, 50);
+    const sequence = await append(logEntry);
+    await append(entry(1, 51, { conversationId: GROUP, body: { case: "recall", value: { targetSeq: 1n } } }));
+    await untilStored([DIRECT, GROUP], 2);
+    const row = await db.collection("records").findOne({ conversationId: DIRECT, seq: 1n });
+    const { record, ...rest } = row ?? {};
+    assert.deepEqual(rest, {
+      _id: id(50),
+      conversationId: DIRECT,
+      seq: 1n,
+      recordId: id(50),
+      senderUserId: ALICE,
+      clientMessageId: id(1_000_050),
+      kind: "message",
+      streamSequence: BigInt(sequence),
+      acceptedTime: new Date(Number(logEntry.record?.acceptedTime?.seconds) * 1000),
+    });
+    assert.deepEqual(fromBinary(RecordSchema, record.buffer), logEntry.record);
+    const other = await db.collection("records").findOne({ conversationId: GROUP, seq: 1n });
+    assert.equal(other && "clientMessageId" in other, false);
+    assert.equal(await db.collection("user_conversations").countDocuments({ userId: { $in: [ALICE, BOB] } }), 2);
+    assert.equal(await db.collection("user_conversations").countDocuments({ conversationId: GROUP }), 0);
+  });
+
+  it("sends poison to the dead and stores what comes after", async function () {
+    this.timeout(30_000);
+    writer = await WriterProcess.start(env);
+    const subject = stream.subjectOf("conversation", { id: DIRECT });
+    const poison = new Uint8Array([0xff, 0xff, 0xff]);
+    const { sequence } = await bus.publish(subject, poison, { expectStream: "LOG" });
+    await append(entry(2, 52));
+    await append(entry(2, 666)); // another record in a place that is taken
+    await append(entry(3, 53));
+    await untilStored([DIRECT], 3);
+    let letters: DeadLetter[] = [];
+    while (letters.length < 2) {
+      const found = await bus.bySubjectFrom("DEAD", "dead.LOG", 1, 10);
+      letters = found.map(({ data }) => fromBinary(DeadLetterSchema, data));
+    }
+    assert.equal(letters[0]?.sequence, BigInt(sequence));
+    assert.deepEqual(new Uint8Array(letters[0].payload), poison);
+    assert.match(letters[1]?.reason ?? "", /lies there already/);
+    assert.match(writer?.log() ?? "", /THE LOG CONTRADICTS THE STORE/);
+    assert.equal((await db.collection("records").findOne({ conversationId: DIRECT, seq: 2n }))?.recordId, id(52));
+  });
+
+  it("catches up when the store was away", async function () {
+    this.timeout(120_000);
+    const conversations = Array.from({ length: 5 }, (_, n) => `d_${id(300 + n)}_${id(400 + n)}`);
+    writer = await WriterProcess.start(env);
+    await appendMany(conversations, 20, 1);
+    await servers.kill("mongodb");
+    const last = await appendMany(conversations, 80, 21);
+    await servers.untilReady("mongodb");
+    await untilStored(conversations, 500);
+    assert.equal(await writer?.end("SIGTERM"), 0);
+    await assertGapless(conversations, 100, last);
+  });
+});

@@ -1,0 +1,40 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+
+/** A UUID that is told by a number. */
+export const id = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
+
+export const ALICE = id(1);
+export const BOB = id(2);
+export const DIRECT = `d_${ALICE}_${BOB}`;
+export const GROUP_ID = id(9);
+export const GROUP = `g_${GROUP_ID}`;
+export const T0 = Date.UTC(2026, 0, 1);
+
+type RecordInit = Exclude<MessageInitShape<typeof RecordSchema>, { $typeName: string }>;
+
+/** A message of Alice's in her direct conversation with Bob; `record` changes any field. */
+export function entry(seq: number, recordId: number, record: RecordInit = {}): LogEntry {
+  const conversationId = record.conversationId ?? DIRECT;
+  const clientMessageId = id(1_000_000 + recordId);
+  return create(LogEntrySchema, {
+    record: create(RecordSchema, {
+      conversationId,
+      seq: BigInt(seq),
+      recordId: id(recordId),
+      senderUserId: ALICE,
+      senderDeviceId: "phone",
+      acceptedTime: timestampFromMs(T0 + seq * 1000),
+      body: {
+        case: "message",
+        value: { clientMessageId, content: { kind: { case: "text", value: { text: `message ${seq}` } } } },
+      },
+      ...record,
+    }),
+    audience: conversationId.startsWith("d_")
+      ? { case: "direct", value: { userIds: conversationId.split("_").slice(1) } }
+      : { case: "groupId", value: GROUP_ID },
+  });
+}

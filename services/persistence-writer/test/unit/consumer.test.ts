@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { toBinary } from "@bufbuild/protobuf";
+import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { pino } from "pino";
+import { handleBatch } from "../../src/consumer.ts";
+import { createWriterCore } from "../../src/core.ts";
+import { delivered } from "../support/deliveries.ts";
+import { DIRECT, entry, id } from "../support/entries.ts";
+import { MemoryStore } from "../support/memory-store.ts";
+
+const log = pino({ level: "silent" });
+const message = (sequence: number, ...args: Parameters<typeof entry>) =>
+  delivered(sequence, toBinary(LogEntrySchema, entry(...args)));
+
+describe("handleBatch", () => {
+  it("sends only the poison to the dead, in its own place", async () => {
+    const store = new MemoryStore();
+    const core = createWriterCore(store);
+    const outcomes = await handleBatch(core, log, [
+      delivered(1, new Uint8Array([0xff, 0xff, 0xff])),
+      message(2, 1, 10),
+      delivered(3, new Uint8Array()),
+      message(4, 1, 99), // another record in the same place
+      message(5, 2, 11),
+    ]);
+    assert.deepEqual(
+      outcomes.map((outcome) => (typeof outcome === "string" ? outcome : Object.keys(outcome)[0])),
+      ["dead", "ack", "dead", "dead", "ack"],
+    );
+    assert.deepEqual(
+      store.rows.map(({ recordId, streamSequence }) => [recordId, streamSequence]),
+      [
+        [id(10), 2n],
+        [id(11), 5n],
+      ],
+    );
+    assert.equal(store.heads.get(DIRECT)?.headSeq, 2n);
+  });
+
+  it("does not ask the store for a batch of nothing but poison", async () => {
+    const store = new MemoryStore();
+    await handleBatch(createWriterCore(store), log, [delivered(1, new Uint8Array())]);
+    assert.deepEqual(store.calls, []);
+  });
+});
