@@ -18,15 +18,18 @@ export interface EchoChild {
 export async function forkEcho(): Promise<EchoChild> {
   const child = fork(SCRIPT);
   const got = new Set<string>();
+  let wake = Promise.withResolvers<void>();
   child.on("message", (message: { got?: string }) => {
     if (message.got !== undefined) got.add(message.got);
+    wake.resolve();
+    wake = Promise.withResolvers();
   });
   const [{ address }] = (await once(child, "message")) as [{ address: string }];
   return {
     address,
     got,
     received: async (text) => {
-      while (!got.has(text)) await once(child, "message");
+      while (!got.has(text)) await wake.promise;
     },
     kill: () => kill(child),
   };
