@@ -38,12 +38,19 @@ export interface ConsumeOptions {
   readonly stream: string;
   /** The durable consumer: made before with `ensureConsumer` of the same bus. */
   readonly consumer: string;
+  /**
+   * This process is the only one that consumes it. At start the consumer is set back to its first unacknowledged message: what a
+   * dead predecessor held comes at once and in order, together with a few messages that it had finished. Default false: it comes
+   * after `ackWaitMs`, behind newer messages. With another process beside it both would handle the same messages.
+   */
+  readonly exclusive?: boolean;
   /** How many lanes may be handled at the same time. */
   readonly lanes: number;
   /**
    * The lane of a message. Messages of one lane are handled in order and never two batches of it at once. Lanes are told
    * apart by value and cost nothing while they are empty; fold ids into few lanes (`partitionOf`) where full batches matter.
-   * A message for which this throws goes to the DEAD stream.
+   * A message for which this throws goes to the DEAD stream. Order is kept within one process: several that share a
+   * consumer share out its messages singly, so where order matters each needs partitions of its own (`filterSubjects`).
    */
   laneOf(message: StoredMessage): number | string;
   /** The largest batch. */

@@ -108,6 +108,7 @@ class NatsBus implements Bus {
     const spec = this.#specs.get(`${stream}/${consumer}`);
     if (spec === undefined) throw new TypeError(`ensureConsumer(${consumer}) comes before consume`);
     if (this.#dead === undefined) throw new TypeError("ensureStream(DeadLetterSchema) comes before consume");
+    if (options.exclusive === true) await this.#jsm.consumers.reset(stream, consumer);
     const consumption = new LaneConsumption(options, {
       link: this.#link,
       jsm: this.#jsm,

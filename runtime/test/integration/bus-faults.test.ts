@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Code } from "@connectrpc/connect";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus, ConsumeOptions } from "@oceanchat/runtime/bus-types";
 import { ServiceError } from "@oceanchat/runtime/fail";
@@ -27,6 +29,7 @@ describe("bus: faults", function () {
     this.timeout(300_000);
     servers = await startServers({ nats: true });
     bus = await openBus(servers.natsUrl);
+    await bus.ensureStream(roomStream("PROBE"));
   });
 
   after(async () => {
@@ -37,6 +40,13 @@ describe("bus: faults", function () {
   const untilConnected = async (one: Bus) => {
     while (!one.connected()) await new Promise((resolve) => setImmediate(resolve));
   };
+  /** Stops the server's process; a busy machine takes a moment to stop all of its threads. */
+  const freeze = async () => {
+    await servers.kill("nats", "SIGSTOP");
+    const options = { expectStream: "PROBE", timeoutMs: 100 };
+    while ((await failureOf(bus.publish("PROBE.0.a", textBytes("?"), options))) === "stored");
+  };
+  const thaw = () => servers.kill("nats", "SIGCONT");
   const consume = (stream: string, options: Partial<ConsumeOptions> & Pick<ConsumeOptions, "handle">, on = bus) =>
     on.consume({
       stream,
@@ -52,11 +62,11 @@ describe("bus: faults", function () {
     const stream = await prepare(bus, roomStream("FROZEN"));
     const subject = stream.subjectOf("room", { id: "a" });
     const options = { expectStream: "FROZEN", messageId: "alice:1", expectLastSubjectSequence: 0 };
-    await servers.kill("nats", "SIGSTOP");
+    await freeze();
     try {
       assert.equal(await failureOf(bus.publish(subject, textBytes("1"), { ...options, timeoutMs: 300 })), "unknown");
     } finally {
-      await servers.kill("nats", "SIGCONT");
+      await thaw();
     }
     const waiting = waitFor("the message to be stored");
     const look = async () => {
@@ -131,7 +141,7 @@ describe("bus: faults", function () {
     });
     await begun.promise;
     // What it answers from now on stays in the frozen server's socket and dies with it.
-    await servers.kill("nats", "SIGSTOP");
+    await freeze();
     open();
     await all.promise;
     await servers.kill("nats");
@@ -156,17 +166,17 @@ describe("bus: faults", function () {
     const stream = await prepare(bus, roomStream("OFF"));
     const other = await openBus(servers.natsUrl, { pingIntervalMs: 100 });
     const subject = stream.subjectOf("room", { id: "a" });
-    await servers.kill("nats", "SIGSTOP");
+    await freeze();
     try {
       while (other.connected()) await new Promise((resolve) => setImmediate(resolve));
       const options = { expectStream: "OFF", timeoutMs: 200 };
       assert.equal(await failureOf(other.publish(subject, textBytes("never"), options)), "unavailable");
       assert.equal(other.signal("any.signal", textBytes("x")), false);
       const patient = other.publish(subject, textBytes("later"), { expectStream: "OFF", timeoutMs: 20_000 });
-      await servers.kill("nats", "SIGCONT");
+      await thaw();
       await patient;
     } finally {
-      await servers.kill("nats", "SIGCONT");
+      await thaw();
     }
     await untilConnected(bus);
     const stored = await bus.bySubjectFrom("OFF", subject, 1, 10);
@@ -188,11 +198,11 @@ describe("bus: faults", function () {
         closed.reached();
       },
     });
-    await servers.kill("nats", "SIGSTOP");
+    await freeze();
     try {
       await closed.promise;
     } finally {
-      await servers.kill("nats", "SIGCONT");
+      await thaw();
     }
     assert.match(reason?.message ?? "", /no connection for 300 ms/);
     assert.equal(other.connected(), false);
@@ -205,52 +215,72 @@ describe("bus: faults", function () {
   });
 
   it("waits for a server that is not there yet, but not for ever", async () => {
-    await servers.kill("nats", "SIGSTOP");
+    await freeze();
     const late = openBus(servers.natsUrl, { connectTimeoutMs: 10_000 });
     await assert.rejects(
       openBus(servers.natsUrl, { connectTimeoutMs: 600 }),
       (error) => error instanceof ServiceError && error.code === Code.Unavailable,
     );
-    await servers.kill("nats", "SIGCONT");
+    await thaw();
     await (await late).close();
     await assert.rejects(openBus("nats://127.0.0.1:1", { connectTimeoutMs: 300 }), ServiceError);
     await untilConnected(bus);
   });
 
-  it("gives another process what a dead one held, after ack_wait and in order", async () => {
-    const stream = await prepare(bus, roomStream("DIED"), { ...consumerSpec, ackWaitMs: 1500 });
+  /** A process takes the first 10 of 15 messages and is killed. */
+  const dieHolding = async (name: string, ackWaitMs: number) => {
+    const stream = await prepare(bus, roomStream(name), { ...consumerSpec, ackWaitMs });
     await publishNumbers(bus, stream, ["a"], 15);
     const script = fileURLToPath(new URL("../support/hanging-consumer.ts", import.meta.url));
-    const child = spawn(process.execPath, [script, servers.natsUrl, "DIED"], { stdio: ["ignore", "pipe", "inherit"] });
+    const args = [script, servers.natsUrl, name, String(ackWaitMs)];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     try {
       await once(child.stdout, "data");
     } finally {
       child.kill("SIGKILL");
     }
     await once(child, "exit");
-    const seen: string[] = [];
-    const deliveries = new Set<number>();
+  };
+
+  /** What comes to a process that consumes after it. */
+  const takeOver = async (name: string, options: Partial<ConsumeOptions>) => {
+    const seen: { number: number; deliveries: number }[] = [];
     const { promise, reached } = waitFor("15 messages");
-    const consumption = await consume("DIED", {
+    const consumption = await consume(name, {
       maxBatch: 1,
+      ...options,
       handle: async (batch) => {
-        seen.push(...batch.map(({ data }) => bytesText(data)));
-        for (const message of batch)
-          if (Number(bytesText(message.data).slice(2)) < 10) deliveries.add(message.deliveries);
+        for (const { data, deliveries } of batch) seen.push({ number: Number(bytesText(data).slice(2)), deliveries });
         if (seen.length === 15) reached();
       },
     });
     await promise;
-    const numbers = seen.map((text) => Number(text.slice(2)));
+    await consumption.stop();
+    return seen;
+  };
+
+  it("gives another process what a dead one held, after ack_wait and in order", async () => {
+    await dieHolding("DIED", 1500);
+    const seen = await takeOver("DIED", {});
+    const numbers = seen.map(({ number }) => number);
     assert.deepEqual(numbers.slice(0, 5), [10, 11, 12, 13, 14], "what nobody held comes first");
     assert.deepEqual(numbers.slice(5), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert.deepEqual([...deliveries], [2]);
-    await consumption.stop();
+    assert.deepEqual(
+      seen.map(({ deliveries }) => deliveries),
+      [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2],
+    );
+  });
+
+  it("gives the next process what a dead one held at once and before newer messages when it is the only one", async () => {
+    await dieHolding("HEIR", 30_000);
+    const seen = await takeOver("HEIR", { exclusive: true });
+    assert.deepEqual(
+      seen.map(({ number }) => number),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
+    );
   });
 
   const unacknowledged = async (stream: string): Promise<number> => {
-    const { jetstreamManager } = await import("@nats-io/jetstream");
-    const { connect } = await import("@nats-io/transport-node");
     const nc = await connect({ servers: servers.natsUrl });
     const info = await (await jetstreamManager(nc)).consumers.info(stream, consumerSpec.name);
     await nc.close();

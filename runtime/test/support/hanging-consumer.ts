@@ -1,9 +1,9 @@
-// A process that takes messages and never finishes: `node hanging-consumer.ts <nats url> <stream>`. Prints a line when it holds 10.
+// A process that takes messages and never finishes: `node hanging-consumer.ts <nats url> <stream> <ack_wait ms>`. Prints a line when it holds 10.
 import { consumerSpec, openBus, prepare, roomStream } from "./bus.ts";
 
-const [url = "", name = ""] = process.argv.slice(2);
+const [url = "", name = "", ackWaitMs = ""] = process.argv.slice(2);
 const bus = await openBus(url);
-await prepare(bus, roomStream(name), { ...consumerSpec, ackWaitMs: 1500 });
+await prepare(bus, roomStream(name), { ...consumerSpec, ackWaitMs: Number(ackWaitMs) });
 const consumption = await bus.consume({
   stream: name,
   consumer: consumerSpec.name,
