@@ -34,13 +34,16 @@ export function testHost(service: string, env: Env = {}): RunningHost {
 export async function startService(service: string, start: Start, env: Env = {}): Promise<RunningService> {
   const host = testHost(service, env);
   let served: Served | undefined;
-  await start({
-    ...host,
-    serve: async (doors) => {
-      served = await host.serve(doors);
-      return served;
-    },
-  });
-  if (served === undefined) throw new Error(`${service} opened no door`);
+  const serve: RunningHost["serve"] = async (doors) => {
+    served = await host.serve(doors);
+    return served;
+  };
+  try {
+    await start({ ...host, serve });
+    if (served === undefined) throw new Error(`${service} opened no door`);
+  } catch (error) {
+    await host.stop(); // else what it had opened keeps the test's process alive
+    throw error;
+  }
   return { host, served, mesh: parseAddresses(`127.0.0.1:${served.meshPort}`) };
 }

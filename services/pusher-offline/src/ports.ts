@@ -1,3 +1,6 @@
+import type { SendTask } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { PublicJwk } from "@oceanchat/runtime/token";
+
 /** One notification for one device, as a provider needs it: what may be shown has been decided before. */
 export interface PushNotification {
   readonly recordId: string;
@@ -47,4 +50,59 @@ export interface PushProvider {
   send(token: string, notification: PushNotification): Promise<SendOutcome>;
   /** Takes no more, waits for what is under way (at most one timeout) and closes the connections. */
   close(): Promise<void>;
+}
+
+/** A device that is registered for notifications. */
+export interface RegisteredToken {
+  /** Hash of provider and token: a provider's token is registered once, whoever holds it. */
+  readonly tokenId: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly provider: ProviderName;
+  /** The provider's own token: a secret, never logged. */
+  readonly token: string;
+  /** When it was registered, in milliseconds since the epoch. */
+  readonly createdAtMs: number;
+}
+
+/** What was decided about a notification for one device, kept for 7 days. */
+export interface Decision {
+  readonly recordId: string;
+  readonly tokenId: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  /** For instance `sending`, `sent`, `invalid_token`, `rejected`, `given_up`. */
+  readonly decision: string;
+  readonly detail: string;
+  /** In milliseconds since the epoch. */
+  readonly decidedAtMs: number;
+}
+
+/** Where tokens and decisions are kept. */
+export interface PushStore {
+  /** Registers a token, takes it from whoever held it, and removes the device's earlier one of that provider. */
+  register(token: RegisteredToken): Promise<void>;
+  tokensOf(userId: string): Promise<readonly RegisteredToken[]>;
+  token(tokenId: string): Promise<RegisteredToken | undefined>;
+  /** Removes a token that is still the user's. */
+  remove(userId: string, tokenId: string): Promise<void>;
+  /** Removes a token that a provider calls invalid, unless it was registered again after that time. */
+  removeInvalid(tokenId: string, registeredBeforeMs: number): Promise<void>;
+  /** Notes that a notification is about to be sent; answers with an earlier decision about the same record and device. */
+  claim(decision: Decision): Promise<Decision | undefined>;
+  decide(decision: Decision): Promise<void>;
+  /** What was decided for a user about a record, the oldest first. */
+  decisions(userId: string, recordId: string): Promise<readonly Decision[]>;
+}
+
+/** Hands work from the decision to the provider's own queue, once per record and device. */
+export interface SendQueue {
+  enqueue(provider: ProviderName, task: SendTask): Promise<void>;
+}
+
+/** Other services. */
+export interface PushPeers {
+  signingKeys(): Promise<readonly PublicJwk[]>;
+  /** A user's name to show; undefined when there is no such user. */
+  displayName(userId: string): Promise<string | undefined>;
 }

@@ -134,7 +134,10 @@ describe("the sender", () => {
       },
     });
     const decision = () => store.decided.at(-1)?.decision;
-    return { store, sender, sent, decision, pass: (ms: number) => void (now += ms) };
+    const pass = (ms: number) => {
+      now += ms;
+    };
+    return { store, sender, sent, decision, pass };
   };
 
   it("sends once, however often it is asked", async () => {
