@@ -14,8 +14,8 @@ export interface Pending {
   readonly reject: (error: ServiceError) => void;
   /** In milliseconds since the epoch. */
   readonly deadline: number;
-  /** Whether it was ever given to a stream: from then on its outcome is unknown until it is answered. */
-  written: boolean;
+  /** How often it was written to a stream: once that has happened its outcome is unknown until it is answered. */
+  sends: number;
 }
 
 /** What becomes of calls whose stream broke: those that it had written, then those that it had not, each in order. */
@@ -112,7 +112,7 @@ export class CallStream {
   readonly #number = (pending: Pending): BatchItem => {
     const ref = this.#nextRef++;
     pending.item.ref = BigInt(ref);
-    pending.written = true;
+    pending.sends++;
     this.#unanswered.set(ref, pending);
     return pending.item;
   };

@@ -19,8 +19,8 @@ export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   /** Calls per address that wait for an answer; one more is refused with OVERLOADED. Default 1024. */
   readonly maxInFlight?: number;
   /**
-   * Whether what is unanswered when a stream breaks is sent again to the next address, until its timeout. Only for calls
-   * that may be processed twice. Default false.
+   * Whether what is unanswered when a stream breaks is sent again to the next address, until its timeout, at most twice.
+   * Only for calls that may be processed again. Default false.
    */
   readonly resend?: boolean;
   /** How long the stream to an address that only calls name is kept without use, in milliseconds. Default 60 000. */
@@ -58,6 +58,8 @@ export function connectCalls<M extends DescMethodBiDiStreaming>(options: CallsOp
 
 /** How often timeouts are looked for. */
 const SWEEP_MS = 100;
+/** Streams that a call may be written to: one that brings its peer down must not go through all of them. */
+const MAX_SENDS = 3;
 
 class BatchedCalls {
   readonly #path: string;
@@ -96,7 +98,7 @@ class BatchedCalls {
   call(init: unknown, { key, address, timeoutMs = this.#timeoutMs }: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const item = create(this.#shape.inputItem, init as Record<string, unknown>) as BatchItem;
-      const pending = { item, key, address, resolve, reject, deadline: Date.now() + timeoutMs, written: false };
+      const pending = { item, key, address, resolve, reject, deadline: Date.now() + timeoutMs, sends: 0 };
       this.#sweeper ??= setInterval(() => this.#sweep(Date.now()), SWEEP_MS).unref();
       // Nobody overtakes the calls that wait.
       if (this.#parked.length > 0 && address === undefined) this.#park(pending);
@@ -125,7 +127,7 @@ class BatchedCalls {
     }
     const stream = this.#streams.get(channel) ?? this.#open(channel);
     if (stream.size < this.#maxInFlight) stream.push(pending);
-    else if (pending.written) this.#park(pending);
+    else if (pending.sends > 0) this.#park(pending);
     else pending.reject(shared.overloaded(`${this.#maxInFlight} calls to ${channel.address} wait already`));
   }
 
@@ -139,7 +141,7 @@ class BatchedCalls {
   #park(pending: Pending): void {
     const waits = this.#resend && pending.address === undefined && !this.#closed;
     if (waits && this.#parked.length < this.#maxInFlight) this.#parked.push(pending);
-    else if (waits && !pending.written) pending.reject(shared.overloaded("too many calls wait for an address"));
+    else if (waits && pending.sends === 0) pending.reject(shared.overloaded("too many calls wait for an address"));
     else pending.reject(this.#lost(pending));
   }
 
@@ -183,13 +185,14 @@ class BatchedCalls {
 
   /** Sends a call that lost its stream to the next address, if that can do no harm. */
   #redirect(pending: Pending): void {
-    const movable = pending.address === undefined && (this.#resend || !pending.written);
+    const { address, sends } = pending;
+    const movable = address === undefined && (sends === 0 || (this.#resend && sends < MAX_SENDS));
     if (movable) this.#dispatch(pending);
     else pending.reject(this.#lost(pending));
   }
 
-  #lost({ written }: Pending): ServiceError {
-    return written
+  #lost({ sends }: Pending): ServiceError {
+    return sends > 0
       ? shared.outcomeUnknown(`${this.#path} did not answer`)
       : shared.unavailable(`${this.#path} cannot be reached`);
   }

@@ -29,6 +29,7 @@ export class Channels {
   #listed: Channel[] = [];
   #turn = 0;
   #sweeper: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
@@ -73,6 +74,7 @@ export class Channels {
       known.lastUsed = Date.now();
       return known.channel;
     }
+    if (this.#closed) throw shared.unavailable("the connections are closed");
     if (this.#named.size >= MAX_NAMED) throw shared.overloaded(`more than ${MAX_NAMED} addresses are in use`);
     const channel = this.#open(address);
     this.#named.set(address, { channel, lastUsed: Date.now() });
@@ -82,6 +84,7 @@ export class Channels {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#sweeper);
     for (const { channel } of this.#named.values()) channel.close();
     for (const channel of this.#listed) channel.close();
@@ -97,7 +100,7 @@ export class Channels {
   /** Takes up a new list of addresses; an address that is in both keeps its channel. */
   #follow(): void {
     const now = this.#options.addresses?.current() ?? this.#addresses;
-    if (now === this.#addresses) return;
+    if (now === this.#addresses || this.#closed) return;
     this.#addresses = now;
     const before = new Map(this.#listed.map((channel) => [channel.address, channel]));
     this.#listed = now.map((address) => before.get(address) ?? this.#open(address));

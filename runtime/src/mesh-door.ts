@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -12,7 +13,7 @@ export interface MeshDoorOptions {
   readonly port: number;
   readonly registrations: readonly Registration[];
   readonly log: Logger;
-  /** The largest message in either direction, in bytes. Default 4 MiB. */
+  /** The largest message in either direction, in bytes. Default 4 MiB, which is what callers keep to. */
   readonly maxMessageBytes?: number;
   /** Items of one stream that are being answered before it is read on. Default 1024. */
   readonly maxItemsInFlight?: number;
@@ -42,13 +43,14 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
   }
   const health = new MeshHealth(options.registrations.map(({ service }) => service.typeName));
   health.register(server);
-  const port = await bind(server, `${options.host}:${options.port}`);
+  const host = isIPv6(options.host) ? `[${options.host}]` : options.host;
+  const port = await bind(server, `${host}:${options.port}`);
   let closing: Promise<void> | undefined;
   return {
     port,
     setServing: (serving) => health.setServing(serving),
     close: (graceMs) => {
-      closing ??= close(server, health, `${options.host}:${port}`, graceMs);
+      closing ??= close(server, health, `${host}:${port}`, graceMs);
       return closing;
     },
   };

@@ -90,6 +90,7 @@ export class MeshMethods {
       try {
         const request = this.#decode(method.input, call.request);
         for await (const response of handler(request, context) as AsyncIterable<Init>) {
+          context.signal.throwIfAborted();
           const more = call.write(encode(method.output, create(method.output, response)));
           if (!more) await once(call, "drain", { signal: context.signal });
         }

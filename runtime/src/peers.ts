@@ -103,6 +103,8 @@ class PeerCaller {
     let last: unknown;
     while (tried.length <= MAX_RETRIES) {
       const channel = await this.#reachable(method, options, tried, last);
+      if (Date.now() >= deadline)
+        throw last ?? shared.unavailable(`${nameOf(method, channel)} was not reached in time`);
       try {
         const response = await attempt(channel, method, request, deadline, options);
         return fromBinary(method.output, response);

@@ -292,6 +292,20 @@ describe("batched calls", () => {
       assert.equal(await reasonOf(calls.call({ text: "a" }, { address: dying.address })), "ERROR_REASON_UNAVAILABLE");
     });
 
+    it("with resend: a call that brings down every peer that it is sent to is given up", async () => {
+      const doomed = await fork(4);
+      const calls = connect(addressesOf(...doomed.map(({ address }) => address)), { resend: true });
+      const held = reasonOf(calls.call({ text: "hold" }, { key: "poison" }));
+      const alive = new Set(doomed);
+      for (const _ of [1, 2, 3]) {
+        const hit = await Promise.race([...alive].map((child) => child.received("hold").then(() => child)));
+        alive.delete(hit);
+        await hit.kill();
+      }
+      assert.equal(await held, "ERROR_REASON_OUTCOME_UNKNOWN");
+      assert.ok([...alive].every((child) => !child.got.has("hold")));
+    });
+
     it("with resend and no other address: waits until it is back", async () => {
       const door = await serve(() => NEVER);
       const calls = connect(addressesOf(door.address), { resend: true });
