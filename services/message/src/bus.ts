@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import type { Bus, StoredMessage } from "@oceanchat/runtime/bus-types";
-import { shared } from "@oceanchat/runtime/fail";
 import { streamOf } from "@oceanchat/runtime/streams";
+import { within } from "./deadline.ts";
 import type { LoggedRecord, LogStream } from "./ports.ts";
 
 /** The log's stream over the bus. */
@@ -16,16 +16,16 @@ export function openLogStream(bus: Bus): LogStream {
       : stream.subjectOf("conversation", { id: logId });
   return {
     async last(logId, timeoutMs) {
-      const found = await within(timeoutMs, bus.lastBySubject(stream.name, subjectOf(logId), newest));
+      const found = await within(timeoutMs, "the log", bus.lastBySubject(stream.name, subjectOf(logId), newest));
       return found === undefined ? undefined : loggedRecord(found);
     },
     async at(streamSequence, timeoutMs) {
-      const found = await within(timeoutMs, bus.bySequence(stream.name, streamSequence, newest));
+      const found = await within(timeoutMs, "the log", bus.bySequence(stream.name, streamSequence, newest));
       return found === undefined ? undefined : loggedRecord(found);
     },
     async from(logId, streamSequence, limit, timeoutMs) {
       const subject = subjectOf(logId);
-      const found = await within(timeoutMs, bus.bySubjectFrom(stream.name, subject, streamSequence, limit));
+      const found = await within(timeoutMs, "the log", bus.bySubjectFrom(stream.name, subject, streamSequence, limit));
       return found.map(loggedRecord);
     },
     publish: (logId, entry, { messageId, expectedStreamSequence, timeoutMs, traceparent }) =>
@@ -43,16 +43,4 @@ function loggedRecord({ data, sequence, messageId }: StoredMessage): LoggedRecor
   const { record } = fromBinary(LogEntrySchema, data);
   if (record === undefined) throw new TypeError(`the log holds an entry without a record at ${sequence}`);
   return { record, streamSequence: sequence, messageId: messageId ?? "" };
-}
-
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(shared.unavailable(`the log did not answer in ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,6 +5,7 @@ import { StoredHeadSchema, StoredRecordSchema } from "@oceanchat/gen/oceanchat/r
 import { shared } from "@oceanchat/runtime/fail";
 import { MongoClient } from "mongodb";
 import type { Logger } from "pino";
+import { within } from "./deadline.ts";
 import type { RecordStore } from "./ports.ts";
 
 /** The fields that are read; the message store is written by persistence-writer alone, which also keeps its indexes. */
@@ -42,7 +43,9 @@ export async function openStore(
     // Also behind a stepped-down primary: a head that is behind would be one whose numbers are taken already.
     readPreference: "primary",
     serverSelectionTimeoutMS: READ_MS,
-    timeoutMS: READ_MS,
+    waitQueueTimeoutMS: READ_MS,
+    // Only so that a connection to a server that is silently gone isn't kept.
+    socketTimeoutMS: 10_000,
   });
   client.on("error", (error) => log.warn({ err: error }, "mongodb"));
   await connect(client, log);
@@ -79,7 +82,8 @@ async function connect(client: MongoClient, log: Logger): Promise<void> {
 }
 
 function reading<T>(found: Promise<T>): Promise<T> {
-  return found.catch((error: unknown) => {
+  const read = found.catch((error: unknown) => {
     throw shared.unavailable("the message store can't be read", error);
   });
+  return within(READ_MS, "the message store", read);
 }

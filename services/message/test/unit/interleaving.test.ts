@@ -4,6 +4,7 @@ import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { ServiceError } from "@oceanchat/runtime/fail";
 import { type Appended, Appender } from "../../src/core/append.ts";
 import { groupLog } from "../../src/core/log.ts";
+import { LIMITS } from "../support/appending.ts";
 import { FakeClock, FakeStore, uuid } from "../support/fakes.ts";
 import { type CheckOrder, type Fault, ModelStream } from "../support/model-stream.ts";
 import { Scheduler, seeded } from "../support/scheduler.ts";
@@ -26,10 +27,9 @@ async function play(seed: number, order: CheckOrder, faultRate: number) {
   const scheduler = new Scheduler(random);
   const stream = Object.assign(new ModelStream(), { order, turn: scheduler.turn });
   stream.fault = () => (random() < faultRate ? (TRANSIENT[Math.floor(random() * TRANSIENT.length)] ?? "none") : "none");
-  const limits = { deadlineMs: 5000, answerMs: 2000, conflicts: 20, perLog: 256, total: 1000, heads: 1 };
   const instances = Array.from({ length: INSTANCES }, () => {
     const clock = Object.assign(new FakeClock(), { turn: scheduler.turn });
-    return new Appender(stream, new FakeStore(), clock, { ...limits, recordBytes: 32_768 });
+    return new Appender(stream, new FakeStore(), clock, { ...LIMITS, heads: 1 });
   });
   const start = (index: number): Call => {
     const key = Math.floor(random() * KEYS);

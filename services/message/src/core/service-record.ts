@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import type { AppendConversationRecordRequest } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { shared } from "@oceanchat/runtime/fail";
+import type { Draft } from "./append.ts";
+import { conversationLog, type DirectLog, type GroupLog, type Log, uuidOf } from "./log.ts";
+
+/** What another service asks to append, whatever the log. */
+export type ServiceAppend = Pick<AppendConversationRecordRequest, "record" | "idempotencyKey">;
+
+const OF_CONVERSATIONS: ReadonlySet<string | undefined> = new Set(["membership", "groupChange"]);
+const OF_USERS: ReadonlySet<string | undefined> = new Set([
+  "friendRequest",
+  "friendship",
+  "readCursor",
+  "conversationSettings",
+  "sessionRevoked",
+]);
+
+/** The conversation that a service names. */
+export function namedConversation(conversationId: string): GroupLog | DirectLog {
+  const log = conversationLog(conversationId);
+  if (log === undefined) throw invalid("conversation_id", "must be the id of a conversation");
+  return log;
+}
+
+/** Checks what a service wants to append. Its records need no permission; the services are trusted, not their arguments. */
+export function serviceDraft(log: Log, request: ServiceAppend, recordId: string, traceparent: string): Draft {
+  const { record: given, idempotencyKey } = request;
+  const record = create(RecordSchema, { conversationId: log.id, recordId });
+  record.body = serviceBody(log, given);
+  record.senderUserId = log.kind === "user" ? log.userId : uuidOf("record.sender_user_id", given?.senderUserId ?? "");
+  record.senderDeviceId = given?.senderDeviceId ?? "";
+  return { log, messageId: serviceMessageId(log, idempotencyKey), record, ready: undefined, traceparent };
+}
+
+/** What users do themselves has its own way in, with its own rules. */
+function serviceBody(log: Log, record: Record | undefined): Record["body"] {
+  const allowed = log.kind === "user" ? OF_USERS : OF_CONVERSATIONS;
+  const body = record?.body;
+  if (body === undefined || !allowed.has(body.case)) {
+    throw invalid("record.body", `must be one of ${[...allowed].join(", ")}`);
+  }
+  return body;
+}
+
+/** Never the same as a user's, which begins with a UUID. */
+function serviceMessageId({ id }: Log, idempotencyKey: string): string {
+  if (!/^[!-~]{1,128}$/.test(idempotencyKey)) {
+    throw invalid("idempotency_key", "must be 1 to 128 printable ASCII characters without spaces");
+  }
+  return `s:${id}:${idempotencyKey}`;
+}
+
+function invalid(field: string, description: string) {
+  return shared.invalidFields([{ field, description }]);
+}
