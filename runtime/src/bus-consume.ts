@@ -43,8 +43,8 @@ export class LaneConsumption implements Consumption {
   /** By stream sequence: what this process has been given and has not settled. */
   readonly #held = new Map<number, Delivery>();
   /**
-   * What was settled last: sequence and time in the stream. Its acknowledgement may be lost, and then the server delivers it again, even
-   * as if for the first time when it was killed.
+   * What was settled last: sequence and time in the stream. Its acknowledgement may be lost, and then the server
+   * delivers it again, even as if for the first time when it was killed.
    */
   readonly #settled = new Map<number, number>();
   readonly #ticker: NodeJS.Timeout;
@@ -177,8 +177,10 @@ export class LaneConsumption implements Consumption {
   #tick(): void {
     const now = performance.now();
     const { link, ackWaitMs } = this.#needs;
-    for (const message of this.#held.values()) {
-      if (now - message.heardAt > ackWaitMs / 3) message.working(link, now);
+    if (link.connected()) {
+      for (const message of this.#held.values()) {
+        if (now - message.heardAt > ackWaitMs / 3) message.working(link, now);
+      }
     }
     this.#puller.watch(now);
     const slow = this.#lanes.slowestMs(now);

@@ -74,7 +74,7 @@ export class Delivery implements Delivered {
 
   /** An answer that is lost costs a redelivery, so it is not worth an error. */
   #answer(link: Link, answer: Uint8Array): void {
-    if (!link.connected() || link.nc.isClosed()) return;
+    if (!link.connected()) return;
     try {
       link.nc.publish(this.#reply, answer);
     } catch (error) {
@@ -84,8 +84,8 @@ export class Delivery implements Delivered {
 }
 
 /**
- * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<nanoseconds>.<pending>`, or with a domain and an
- * account hash after `ACK` and a random token at the end.
+ * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<nanoseconds>.<pending>`, or with a
+ * domain and an account hash after `ACK` and a random token at the end.
  */
 function parseReply(reply: string): { deliveries: number; sequence: number; nanos: number } {
   const parts = reply.split(".");

@@ -43,8 +43,9 @@ interface Lane<T> {
 }
 
 /**
- * Hands messages over in batches: in order within a lane, lanes beside each other. A lane whose batch failed waits and gets the same
- * messages again, a quarter of them each time, so that one bad message ends up alone; the other lanes go on.
+ * Hands messages over in batches: in order within a lane, lanes beside each other. A lane whose batch failed waits
+ * and gets the same messages again, a quarter of them each time, so that one bad message ends up alone; the other
+ * lanes go on.
  */
 export class Lanes<T extends LaneMessage> {
   readonly #rules: LaneRules<T>;

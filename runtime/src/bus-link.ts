@@ -43,10 +43,12 @@ export class Link {
   }
 
   connected(): boolean {
-    return this.#connected;
+    return this.#connected && !this.nc.isClosed();
   }
 
-  /** Calls back with false when the connection is lost and true when it is back. Returns the function that ends it. */
+  /**
+   * Calls back with false when the connection is lost and true when it is back. Returns the function that ends it.
+   */
   onChange(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -57,10 +59,9 @@ export class Link {
     if (this.#closing) return;
     this.#closing = true;
     clearTimeout(this.#giveUpTimer);
-    const drained = this.nc.drain().catch((error) => this.log.warn({ err: error }, "nats: drain failed"));
-    const timer = new AbortController();
-    await Promise.race([drained, sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort();
+    if (this.connected()) {
+      await atMost(timeoutMs, this.nc.drain()).catch((error) => this.log.warn({ err: error }, "nats: drain failed"));
+    }
     await this.nc.close();
   }
 
@@ -122,6 +123,13 @@ export class Link {
   }
 }
 
+/** Waits for a promise, but not longer than `timeoutMs`. */
+export async function atMost(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([promise, over]).finally(() => clearTimeout(timer));
+}
+
 /** Since when there is no connection. */
 interface Outage {
   since: number | undefined;
@@ -166,7 +174,10 @@ function connectionOptions(options: LinkOptions, timeout: number, outage: Outage
   };
 }
 
-/** 250 ms in the first 5 seconds, then 2 s: every failed attempt costs the driver some memory that it never gives back. */
+/**
+ * 250 ms in the first 5 seconds, then 2 s: every failed attempt costs the driver some memory that it never gives
+ * back.
+ */
 function reconnectDelayMs(outage: Outage): number {
   return Date.now() - (outage.since ?? Date.now()) < 5000 ? 250 : 2000;
 }

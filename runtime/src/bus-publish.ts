@@ -21,10 +21,11 @@ interface Entry {
 }
 
 const SWEEP_MS = 25;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 /**
- * Publishes with a bounded number under way. It keeps its own inbox instead of the driver's `publish`: one timer for all deadlines,
- * a lost connection is known at once, and nothing is sent while there is none.
+ * Publishes with a bounded number under way. It keeps its own inbox instead of the driver's `publish`: one timer for
+ * all deadlines, a lost connection is known at once, and nothing is sent while there is none.
  */
 export class PublishWindow {
   readonly #link: Link;
@@ -32,6 +33,7 @@ export class PublishWindow {
   readonly #inbox = createInbox();
   readonly #sent = new Map<string, Entry>();
   readonly #waiting = new Set<Entry>();
+  #waitingBytes = 0;
   #serial = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
@@ -58,8 +60,7 @@ export class PublishWindow {
         reject,
       };
       if (this.#waiting.size === 0 && this.#hasRoom()) this.#send(entry);
-      else if (this.#waiting.size < this.#limits.waiting) this.#waiting.add(entry);
-      else throw new PublishError("overloaded", `${this.#waiting.size} publishes wait already`);
+      else this.#enqueue(entry);
       if (this.#sweeper === undefined) this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     });
   }
@@ -77,9 +78,24 @@ export class PublishWindow {
       });
     }
     this.#lost();
-    for (const entry of this.#waiting) entry.reject(new PublishError("unavailable", "the bus is closed"));
-    this.#waiting.clear();
+    for (const entry of this.#waiting) {
+      this.#dequeue(entry);
+      entry.reject(new PublishError("unavailable", "the bus is closed"));
+    }
     this.#rest();
+  }
+
+  #enqueue(entry: Entry): void {
+    if (this.#waiting.size >= this.#limits.waiting || this.#waitingBytes + entry.data.length > MAX_WAITING_BYTES) {
+      throw new PublishError("overloaded", `${this.#waiting.size} publishes wait already`);
+    }
+    this.#waiting.add(entry);
+    this.#waitingBytes += entry.data.length;
+  }
+
+  #dequeue(entry: Entry): void {
+    this.#waiting.delete(entry);
+    this.#waitingBytes -= entry.data.length;
   }
 
   #hasRoom(): boolean {
@@ -89,7 +105,7 @@ export class PublishWindow {
   #pump(): void {
     for (const entry of this.#waiting) {
       if (!this.#hasRoom()) return;
-      this.#waiting.delete(entry);
+      this.#dequeue(entry);
       this.#send(entry);
     }
   }
@@ -138,7 +154,7 @@ export class PublishWindow {
     }
     for (const entry of this.#waiting) {
       if (entry.deadline > now) continue;
-      this.#waiting.delete(entry);
+      this.#dequeue(entry);
       const kind = this.#link.connected() ? "overloaded" : "unavailable";
       entry.reject(new PublishError(kind, `${entry.subject} was not sent within ${entry.timeoutMs} ms`));
     }
@@ -175,7 +191,6 @@ function publishHeaders(options: PublishOptions): MsgHdrs {
 }
 
 interface Answer {
-  readonly stream?: string;
   readonly seq?: number;
   readonly duplicate?: boolean;
   readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string };

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
-import type { Link } from "./bus-link.ts";
+import { atMost, type Link } from "./bus-link.ts";
 
 const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 5000;
@@ -22,8 +21,9 @@ export interface PullOptions {
 }
 
 /**
- * Asks the server for messages, never for more than there is room for. The driver's `consume()` knows only how many it has handed out,
- * not how many are still being worked on, and keeps further ones in a buffer where their `ack_wait` runs out unseen.
+ * Asks the server for messages, never for more than there is room for. The driver's `consume()` knows only how many
+ * it has handed out, not how many are still being worked on, and keeps further ones in a buffer where their
+ * `ack_wait` runs out unseen.
  */
 export class Puller {
   readonly #link: Link;
@@ -75,7 +75,9 @@ export class Puller {
     if (now - this.#heardAt > 2.5 * HEARTBEAT_MS) this.#recover("heartbeats missed");
   }
 
-  /** Asks for nothing more; messages that are on their way still come until this resolves, after `timeoutMs` at most. */
+  /**
+   * Asks for nothing more; messages that are on their way still come until this resolves, after `timeoutMs` at most.
+   */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopped = true;
     this.#unfollow();
@@ -84,12 +86,9 @@ export class Puller {
       this.#subscription.unsubscribe();
       return;
     }
-    const drained = this.#subscription.drain().catch((error) => {
+    await atMost(timeoutMs, this.#subscription.drain()).catch((error) => {
       this.#link.log.debug({ err: error }, "bus: the consumer's inbox was not drained");
     });
-    const timer = new AbortController();
-    await Promise.race([drained, sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort();
   }
 
   #take(error: Error | null, message: Msg): void {

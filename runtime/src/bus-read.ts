@@ -24,7 +24,9 @@ export async function readOne(
   }
 }
 
-/** Reads a subject from a sequence on. The driver's own batch read leaves its subscription open for 5 s, so it is done here. */
+/**
+ * Reads a subject from a sequence on. Done here, as the driver's own batch read leaves its subscription open for 5 s.
+ */
 export async function readFrom(
   link: Link,
   stream: string,

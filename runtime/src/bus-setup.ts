@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -9,11 +10,14 @@ import {
   StorageType,
   type StreamConfig,
 } from "@nats-io/jetstream";
+import { errors } from "@nats-io/transport-node";
 import { Retention } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import type { ConsumerSpec, StreamOverrides } from "./bus-types.ts";
 import type { DeclaredStream } from "./streams.ts";
 
 const NANOS_PER_SECOND = 1_000_000_000;
+const PATIENCE_MS = 20_000;
+const CLUSTER_CANNOT_HANDLE = 10009;
 const STREAM_EXISTS = 10058;
 const CONSUMER_EXISTS = new Set([10013, 10105, 10148]);
 
@@ -88,16 +92,35 @@ async function createOrUpdate<T>(
   describe: () => Promise<string>,
 ): Promise<T> {
   try {
-    return await create();
+    return await patiently(create);
   } catch (error) {
     if (!(error instanceof JetStreamApiError) || !exists(error.code)) throw error;
   }
   try {
-    return await update();
+    return await patiently(update);
   } catch (error) {
     if (!(error instanceof JetStreamApiError)) throw error;
     throw new Error(`${await describe()}: the server refuses the change: ${error.message}`, { cause: error });
   }
+}
+
+/** A server or cluster that is just starting doesn't answer yet, or says that it can't. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isTransient(error) || performance.now() > giveUpAt) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.status === 503 || error.code === CLUSTER_CANNOT_HANDLE;
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return cause instanceof errors.TimeoutError || cause instanceof errors.RequestError;
 }
 
 function refuseDifferences(what: string, wanted: object, actual: object): void {

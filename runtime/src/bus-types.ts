@@ -39,37 +39,45 @@ export interface ConsumeOptions {
   /** The durable consumer: made before with `ensureConsumer` of the same bus. */
   readonly consumer: string;
   /**
-   * This process is the only one that consumes it. At start the consumer is set back to its first unacknowledged message: what a
-   * dead predecessor held comes at once and in order, together with a few messages that it had finished. Default false: it comes
-   * after `ackWaitMs`, behind newer messages. With another process beside it both would handle the same messages.
+   * This process is the only one that consumes it. At start the consumer is set back to its first unacknowledged
+   * message: what a dead predecessor held comes at once and in order, together with a few messages that it had
+   * finished. Default false: it comes after `ackWaitMs`, behind newer messages. With another process beside it both
+   * would handle the same messages.
    */
   readonly exclusive?: boolean;
   /** How many lanes may be handled at the same time. */
   readonly lanes: number;
   /**
-   * The lane of a message. Messages of one lane are handled in order and never two batches of it at once. Lanes are told
-   * apart by value and cost nothing while they are empty; fold ids into few lanes (`partitionOf`) where full batches matter.
-   * A message for which this throws goes to the DEAD stream. Order is kept within one process: several that share a
-   * consumer share out its messages singly, so where order matters each needs partitions of its own (`filterSubjects`).
+   * The lane of a message. Messages of one lane are handled in order and never two batches of it at once. Lanes are
+   * told apart by value and cost nothing while they are empty; fold ids into few lanes (`partitionOf`) where full
+   * batches matter. A message for which this throws goes to the DEAD stream. Order is kept within one process:
+   * several that share a consumer share out its messages singly, so where order matters each needs partitions of its
+   * own (`filterSubjects`).
    */
   laneOf(message: StoredMessage): number | string;
   /** The largest batch. */
   readonly maxBatch: number;
   /** How long a lane waits for a fuller batch, in milliseconds. Default 0. */
   readonly lingerMs?: number;
-  /** How many messages this process holds at most, handled or waiting. At most the consumer's `maxAckPending` is useful. */
+  /**
+   * How many messages this process holds at most, handled or waiting; the memory for that many of the largest must be
+   * there. More than the consumer's `maxAckPending` is of no use.
+   */
   readonly maxInFlight: number;
   /**
    * Handles a batch of one lane. Resolving with nothing acknowledges all; with an array, one outcome per message.
-   * Throwing means trouble with something else (a database, a peer): nothing is acknowledged, the lane waits and the same
-   * messages come again in the same order, in smaller batches, for ever. Must be idempotent.
+   * Throwing means trouble with something else (a database, a peer): nothing is acknowledged, the lane waits and the
+   * same messages come again in the same order, in smaller batches, for ever. Must be idempotent.
    */
   handle(batch: readonly Delivered[]): Promise<void> | Promise<readonly Outcome[]>;
-  /** How long a lane waits after its n-th failure in a row (from 1). Default 100 ms doubled up to 30 s, half of it random. */
+  /**
+   * How long a lane waits after its n-th failure in a row (from 1). Default 100 ms doubled up to 30 s, half of it
+   * random.
+   */
   retryDelayMs?(failures: number): number;
   /**
-   * Asked when `handle` threw for a batch of one: a text means that this message will never pass and goes to the DEAD stream for
-   * that reason. Default: keep trying.
+   * Asked when `handle` threw for a batch of one: a text means that this message will never pass and goes to the DEAD
+   * stream for that reason. Default: keep trying.
    */
   poison?(message: Delivered, error: unknown): string | undefined;
 }
@@ -80,7 +88,9 @@ export interface Consumption {
   lag(): Promise<number>;
   /** What this process holds at the moment. */
   held(): { readonly messages: number; readonly lanes: number; readonly running: number };
-  /** Stops pulling, lets running batches end (at most `drainMs`, default 10,000) and hands back what was not begun. */
+  /**
+   * Stops pulling, lets running batches end (at most `drainMs`, default 10,000) and hands back what was not begun.
+   */
   stop(drainMs?: number): Promise<void>;
 }
 
@@ -88,7 +98,10 @@ export interface Consumption {
 export interface PublishOptions {
   /** The stream that must take it; another one, or none, is an error. */
   readonly expectStream: string;
-  /** `Nats-Msg-Id`: the stream answers a repeat within its window with `duplicate: true`. Printable ASCII, at most 256. */
+  /**
+   * `Nats-Msg-Id`: the stream answers a repeat within its window with `duplicate: true`. Printable ASCII, at most
+   * 256.
+   */
   readonly messageId?: string;
   /** Compare-and-set: the stream sequence of the subject's last message; 0 when it has none. */
   readonly expectLastSubjectSequence?: number | bigint;
@@ -162,15 +175,19 @@ export interface StreamOverrides {
 /** Where a read goes. */
 export interface ReadOptions {
   /**
-   * Ask the stream's leader. By default any replica answers, quicker; with one replica that is always up to date, with more it
-   * may miss the newest messages: use the leader wherever a missing message would be taken for an absent one (a cold log's head).
+   * Ask the stream's leader. By default any replica answers, quicker; with one replica that is always up to date,
+   * with more it may miss the newest messages: use the leader wherever a missing message would be taken for an absent
+   * one (a cold log's head).
    */
   readonly leader?: boolean;
 }
 
 /** The service's connection to NATS: durable streams and at-most-once signals. */
 export interface Bus {
-  /** Makes the stream that the message type declares, or updates it; throws when the server's configuration still differs. */
+  /**
+   * Makes the stream that the message type declares, or updates it; throws when the server's configuration still
+   * differs.
+   */
   ensureStream(desc: DescMessage, overrides?: StreamOverrides): Promise<void>;
   /** Makes or updates a durable consumer of that stream; throws when the server's configuration still differs. */
   ensureConsumer(desc: DescMessage, spec: ConsumerSpec): Promise<void>;
@@ -180,13 +197,22 @@ export interface Bus {
   lastBySubject(stream: string, subject: string, options?: ReadOptions): Promise<StoredMessage | undefined>;
   /** The message at a stream sequence. */
   bySequence(stream: string, sequence: number, options?: ReadOptions): Promise<StoredMessage | undefined>;
-  /** Up to `limit` messages of a subject (wildcards allowed) from a stream sequence on, in order; fewer only when there are no more. */
+  /**
+   * Up to `limit` messages of a subject or filter from a stream sequence on, in order; fewer only when there are no
+   * more.
+   */
   bySubjectFrom(stream: string, subject: string, startSequence: number, limit: number): Promise<StoredMessage[]>;
-  /** Sends to whoever listens now. At most once: nothing is kept, nothing is retried, dropped (false) while disconnected. */
+  /**
+   * Sends to whoever listens now. At most once: nothing is kept, nothing is retried, dropped (false) while
+   * disconnected.
+   */
   signal(subject: string, data: Uint8Array): boolean;
   /** Listens to signals. Returns the function that ends it. */
   onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void): () => void;
-  /** Starts to consume. Before it: `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison goes. */
+  /**
+   * Starts to consume; after `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison
+   * goes.
+   */
   consume(options: ConsumeOptions): Promise<Consumption>;
   /** Whether the connection is up, for readiness. */
   connected(): boolean;

@@ -39,7 +39,10 @@ class NatsBus implements Bus {
   readonly #link: Link;
   readonly #jsm: JetStreamManager;
   readonly #window: PublishWindow;
-  /** By stream and consumer: what was ensured, so that it can be made again. One entry for each consumer of the service. */
+  /**
+   * By stream and consumer: what was ensured, so that it can be made again. One entry for each consumer of the
+   * service.
+   */
   readonly #specs = new Map<string, ConsumerSpec>();
   readonly #consumptions = new Set<Consumption>();
   #dead: DeclaredStream | undefined;
@@ -83,7 +86,7 @@ class NatsBus implements Bus {
 
   signal(subject: string, data: Uint8Array): boolean {
     const { nc } = this.#link;
-    if (!this.#link.connected() || nc.isClosed() || nc.isDraining()) return false;
+    if (!this.#link.connected() || nc.isDraining()) return false;
     nc.publish(subject, data);
     return true;
   }

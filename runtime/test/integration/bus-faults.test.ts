@@ -187,6 +187,14 @@ describe("bus: faults", function () {
     await other.close();
   });
 
+  it("makes a stream although the server was killed while it was asked", async () => {
+    const killed = servers.kill("nats");
+    await bus.ensureStream(roomStream("PATIENT"));
+    await killed;
+    await untilConnected(bus);
+    assert.equal(await bus.lastBySubject("PATIENT", "PATIENT.0.a"), undefined);
+  });
+
   it("gives up after the time allowed without a connection", async () => {
     const closed = waitFor("onClosed");
     let reason: Error | undefined;
