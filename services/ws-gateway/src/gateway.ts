@@ -64,7 +64,7 @@ export class Gateway {
       counters: this.counters,
       now: options.monotonic,
       uplink: (session, payload) => this.#uplink(session, payload),
-      onLag: (session) => this.#lagging.add(session),
+      onLag: (session) => this.#lags(session),
       onEnd: (session, code) => this.#left(session, code),
     };
     this.reports = new Reports({
@@ -191,6 +191,11 @@ export class Gateway {
       this.#options.log.debug({ err: error, connectionId: id }, "a packet was not answered");
       return errorPacket(codec, error);
     }
+  }
+
+  #lags(session: Session): void {
+    this.#lagging.add(session);
+    this.#options.log.debug({ connectionId: session.id, userId: session.userId }, "too slow for records");
   }
 
   #left(session: Session, code: number): void {

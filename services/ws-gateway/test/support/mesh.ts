@@ -44,6 +44,8 @@ export class Arrivals<T> {
 type Exchange = NonNullable<Handlers<typeof RouterMeshService>["exchange"]>;
 type Report = NonNullable<Handlers<typeof PresenceMeshService>["report"]>;
 
+type ReportAnswer = ResponseItemInit<typeof PresenceMeshService.method.report>;
+
 /** A router that answers every packet with its own bytes, unless told otherwise. */
 export class FakeRouter {
   readonly uplinks = new Arrivals<Uplink>();
@@ -59,8 +61,7 @@ export class FakeRouter {
 /** A presence that takes everything, unless told otherwise. */
 export class FakePresence {
   readonly reports = new Arrivals<GatewayReport>();
-  answer: (report: GatewayReport) => ResponseItemInit<typeof PresenceMeshService.method.report> | Promise<never> =
-    () => ({});
+  answer: (report: GatewayReport) => ReportAnswer | Promise<ReportAnswer> = () => ({});
   readonly #report: Report = (report) => {
     this.reports.add(report);
     return this.answer(report);
