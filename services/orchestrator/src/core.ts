@@ -1,0 +1,104 @@
+import { locate } from "./core/locations.ts";
+import { type Notice, plan } from "./core/plan.ts";
+import { type Addressed, address } from "./core/recipients.ts";
+import { Rosters } from "./core/rosters.ts";
+import { offlineTasks, onlineTasks } from "./core/tasks.ts";
+import type { Entry, Groups, Log, Presence, Push } from "./ports.ts";
+
+/** What orchestrator needs. */
+export interface OrchestratorNeeds {
+  readonly groups: Groups;
+  readonly log: Log;
+  readonly presence: Presence;
+  readonly push: Push;
+  /** Milliseconds since any moment. */
+  readonly now: () => number;
+  /** How many ids of group members are remembered. */
+  readonly maxIds: number;
+}
+
+/** What was handed over for a batch. */
+export interface HandedOver {
+  readonly online: number;
+  readonly offline: number;
+  /** Notices that were given up because the stream of offline tasks is full. */
+  readonly dropped: number;
+}
+
+/** The rules of fan-out. */
+export interface OrchestratorCore {
+  /**
+   * Hands a batch of records of some logs, in order, over to the pushers; resolves when all of it is stored. Rejects when
+   * something can't be reached: then the same records must come again. They may come in other batches.
+   */
+  handOver(batch: readonly Entry[]): Promise<HandedOver>;
+}
+
+const GATEWAYS_AT_ONCE = 32;
+const NOTICES_AT_ONCE = 64;
+
+export function createOrchestratorCore(needs: OrchestratorNeeds): OrchestratorCore {
+  const rosters = new Rosters(needs);
+  const { presence, push } = needs;
+  return {
+    async handOver(batch) {
+      const { addressed, done } = await address(rosters, batch);
+      const locations = await locate(presence, everyUser(addressed));
+      const { online, offline } = plan(addressed, locations);
+      let tasks = 0;
+      const publishOnline = each(online, GATEWAYS_AT_ONCE, async ([gatewayId, deliveries]) => {
+        // One after another: a connection's records stay in order.
+        for (const task of onlineTasks(gatewayId, locations.addressOf(gatewayId), deliveries)) {
+          await push.online(gatewayId, task);
+          tasks++;
+        }
+      });
+      const told = tell(push, offline);
+      // Both, even when one fails: nothing of a batch may be under way when it is tried again.
+      await Promise.allSettled([publishOnline, told]);
+      await publishOnline;
+      const notices = await told;
+      done();
+      return { online: tasks, ...notices };
+    },
+  };
+}
+
+function everyUser(addressed: readonly Addressed[]): Set<string> {
+  const users = new Set<string>();
+  for (const userIds of new Set(addressed.map((each) => each.userIds))) for (const userId of userIds) users.add(userId);
+  return users;
+}
+
+async function tell(push: Push, notices: readonly Notice[]) {
+  let [offline, dropped] = [0, 0];
+  await each(everyTask(notices), NOTICES_AT_ONCE, async ({ userId, ...task }) => {
+    if (await push.offline(userId, task)) offline++;
+    else dropped++;
+  });
+  return { offline, dropped };
+}
+
+function* everyTask(notices: readonly Notice[]) {
+  for (const { entry, userIds } of notices) yield* offlineTasks(entry, userIds);
+}
+
+/** Does something with every item, so many at a time. After a failure nothing new is begun; rejects when all has ended. */
+async function each<T>(items: Iterable<T>, atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
+  const left = items[Symbol.iterator]();
+  let failed = false;
+  const work = async () => {
+    while (!failed) {
+      const { done, value } = left.next();
+      if (done) return;
+      try {
+        await act(value);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const workers = await Promise.allSettled(Array.from({ length: atOnce }, work));
+  for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
+}

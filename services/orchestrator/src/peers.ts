@@ -1,0 +1,49 @@
+import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { AddressSource } from "@oceanchat/runtime/addresses";
+import { shared } from "@oceanchat/runtime/fail";
+import type { Host } from "@oceanchat/runtime/host";
+import type { Peers } from "@oceanchat/runtime/peers";
+import type { Groups, MemberList, Presence } from "./ports.ts";
+
+/** Connects to group and presence. */
+export async function openPeers(
+  host: Host,
+  at: { readonly group: AddressSource; readonly presence: AddressSource },
+): Promise<{ groups: Groups; presence: Presence }> {
+  const group = await host.peers(GroupMeshService, at.group, { timeoutMs: 5000 });
+  const presence = await host.peers(PresenceMeshService, at.presence);
+  return {
+    groups: {
+      members: (groupId) => allMembers(group, groupId),
+      version: async (groupId) => (await group.call.listMemberIds({ groupId, limit: 1 }, { key: groupId })).version,
+    },
+    presence: { locate: (userIds) => presence.call.locate({ userIds: [...userIds] }) },
+  };
+}
+
+const PAGE = 10_000;
+/** How often a list that changes between its pages is begun again. */
+const MAX_ATTEMPTS = 5;
+
+async function allMembers(group: Peers<typeof GroupMeshService>, groupId: string): Promise<MemberList> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const list = await oneList(group, groupId);
+    if (list !== undefined) return list;
+  }
+  throw shared.unavailable(`the members of group ${groupId} change too fast to be read`);
+}
+
+/** Undefined when the list has changed between two pages. */
+async function oneList(group: Peers<typeof GroupMeshService>, groupId: string): Promise<MemberList | undefined> {
+  const userIds: string[] = [];
+  let version: bigint | undefined;
+  for (;;) {
+    const afterUserId = userIds.at(-1) ?? "";
+    const page = await group.call.listMemberIds({ groupId, afterUserId, limit: PAGE }, { key: groupId });
+    version ??= page.version;
+    if (page.version !== version) return undefined;
+    for (const userId of page.userIds) userIds.push(userId);
+    if (!page.hasMore || page.userIds.length === 0) return { userIds, version };
+  }
+}

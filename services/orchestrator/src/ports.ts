@@ -1,0 +1,57 @@
+import type { LocateResponse } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { MembershipBody, Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+
+/** Who may see a record. */
+export type Audience =
+  | { readonly kind: "users"; readonly userIds: readonly string[] }
+  | { readonly kind: "group"; readonly groupId: string };
+
+/** A record of the log on its way to people. */
+export interface Entry {
+  readonly record: Record;
+  readonly audience: Audience;
+  /** Where it lies in the stream. */
+  readonly sequence: number;
+  /** The size of the encoded entry, in bytes: a little more than the record's. */
+  readonly bytes: number;
+  /** W3C trace context; empty when not traced. */
+  readonly traceparent: string;
+}
+
+/** The members of a group. */
+export interface MemberList {
+  /** In ascending order. */
+  readonly userIds: readonly string[];
+  readonly version: bigint;
+}
+
+export interface Groups {
+  /** All members; empty for a group that doesn't exist. */
+  members(groupId: string): Promise<MemberList>;
+  /** The version of the member list alone. */
+  version(groupId: string): Promise<bigint>;
+}
+
+export interface Log {
+  /** The changes of membership that a conversation's log holds after a place in the stream, in order. */
+  membershipAfter(conversationId: string, sequence: number): Promise<readonly MembershipBody[]>;
+}
+
+export interface Presence {
+  /** At most 1000 users. */
+  locate(userIds: readonly string[]): Promise<Pick<LocateResponse, "connections" | "gateways">>;
+}
+
+/** Something to publish: an encoded task and the id by which a repeat is known. */
+export interface Task {
+  readonly data: Uint8Array;
+  readonly messageId: string;
+  readonly traceparent: string;
+}
+
+export interface Push {
+  /** Hands an `OnlineTask` over. */
+  online(gatewayId: string, task: Task): Promise<void>;
+  /** Hands an `OfflineTask` over. False when the stream is full. */
+  offline(userId: string, task: Task): Promise<boolean>;
+}
