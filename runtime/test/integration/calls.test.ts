@@ -6,7 +6,7 @@ import type { Handlers } from "@oceanchat/runtime/handlers";
 import { rendezvous } from "@oceanchat/runtime/rendezvous";
 import { EchoService } from "../support/echo_pb.ts";
 import { type EchoChild, forkEcho } from "../support/echo-child.ts";
-import { addressesOf, type EchoDoor, latch, openEcho, reasonOf, silent } from "../support/echo-door.ts";
+import { addressesOf, deadAddress, type EchoDoor, latch, openEcho, reasonOf, silent } from "../support/echo-door.ts";
 
 type Exchange = NonNullable<Handlers<typeof EchoService>["exchange"]>;
 type Options = Partial<CallsOptions<typeof EchoService.method.exchange>>;
@@ -162,6 +162,33 @@ describe("batched calls", () => {
       const calls = connect(undefined);
       assert.equal((await calls.call({}, { address: one?.address ?? "" })).text, "one");
       assert.equal((await calls.call({}, { address: two?.address ?? "" })).text, "two");
+    });
+
+    it("goes past addresses where nothing listens, also without resend", async () => {
+      const { address } = await serve(echo);
+      const calls = connect(addressesOf(await deadAddress(), address, await deadAddress()));
+      const texts = Array.from({ length: 30 }, (_, i) => `text ${i}`);
+      for (const options of [() => ({}), (key: string) => ({ key })]) {
+        const answers = await Promise.all(texts.map((text) => calls.call({ text }, options(text))));
+        assert.deepEqual(
+          answers.map(({ text }) => text),
+          texts,
+        );
+      }
+    });
+
+    it("lets nobody overtake calls that wait for an address", async () => {
+      const seen: string[] = [];
+      const { address } = await serve(({ text }) => {
+        seen.push(text);
+        return {};
+      });
+      const addresses = addressesOf();
+      const calls = connect(addresses, { resend: true });
+      const first = calls.call({ text: "first" });
+      addresses.set(address);
+      await Promise.all([first, calls.call({ text: "second" })]);
+      assert.deepEqual(seen, ["first", "second"]);
     });
 
     it("fails a call to a named address that is away, and finds it again", async () => {

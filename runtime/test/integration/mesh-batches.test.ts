@@ -156,11 +156,12 @@ describe("mesh door, batched calls", () => {
   it("answers what it has received after the caller has ended its side", async () => {
     const go = latch();
     const stream = await open(async ({ text }) => {
-      await go.promise;
+      if (text === "slow") await go.promise;
       return { text };
     });
-    stream.send(1, "a", "b");
+    stream.send(1, "slow", "quick");
     stream.call.end();
+    await stream.until(({ answers }) => answers.length === 1);
     go.open();
     await stream.until(({ ended }) => ended);
     assert.equal(stream.answers.length, 2);

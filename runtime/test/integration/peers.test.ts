@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import http2 from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
@@ -7,20 +8,10 @@ import type { CallContext, Handlers } from "@oceanchat/runtime/handlers";
 import { connectPeers, type Peers } from "@oceanchat/runtime/peers";
 import { EchoService } from "../support/echo_pb.ts";
 import { type EchoChild, forkEcho } from "../support/echo-child.ts";
-import { addressesOf, type EchoDoor, latch, openEcho, reasonOf, silent } from "../support/echo-door.ts";
+import { addressesOf, deadAddress, type EchoDoor, latch, openEcho, reasonOf, silent } from "../support/echo-door.ts";
 
 type EchoPeers = Peers<typeof EchoService>;
 const NEVER = new Promise<never>(() => undefined);
-
-/** A port on which nothing listens. */
-async function deadAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
-}
 
 describe("peers", () => {
   const doors: EchoDoor[] = [];
@@ -50,6 +41,26 @@ describe("peers", () => {
     const numbered = [];
     for (let i = 0; i < count; i++) numbered.push(await serve({ say: () => ({ text: String(i) }) }));
     return numbered;
+  }
+
+  /** A peer that says SERVING and then refuses every call. */
+  async function refuseCalls() {
+    let refused = 0;
+    const server = http2.createServer();
+    server.on("session", (session) => void sockets.push(session.socket));
+    server.on("stream", (stream, headers) => {
+      stream.on("error", () => undefined); // the refusal comes back as an error of the stream
+      if (headers[":path"] === "/grpc.health.v1.Health/Watch") {
+        stream.respond({ ":status": 200, "content-type": "application/grpc" });
+        stream.write(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+        return;
+      }
+      refused++;
+      stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    });
+    servers.push(server.listen(0, "127.0.0.1"));
+    await once(server, "listening");
+    return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, refused: () => refused };
   }
 
   async function fork(): Promise<EchoChild> {
@@ -218,6 +229,14 @@ describe("peers", () => {
       }
       assert.equal(await call, "ERROR_REASON_UNAVAILABLE");
       assert.equal(dying[3]?.got.has("hold"), false);
+    });
+
+    it("repeats any call that was certainly not processed", async () => {
+      const refusing = await refuseCalls();
+      const living = await serve({ say: () => ({ text: "alive" }) });
+      const peers = connect(refusing.address, living.address);
+      assert.equal((await peers.call.say({})).text, "alive");
+      assert.equal(refusing.refused(), 1);
     });
 
     it("does not repeat what the service itself answered", async () => {

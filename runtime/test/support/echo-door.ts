@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import type { Addresses } from "@oceanchat/runtime/addresses";
 import type { ServiceError } from "@oceanchat/runtime/fail";
 import { type Handlers, implement } from "@oceanchat/runtime/handlers";
@@ -31,6 +33,16 @@ export function addressesOf(...list: string[]): Addresses & { set(...list: strin
     },
     close: () => undefined,
   };
+}
+
+/** An address where nothing listens. */
+export async function deadAddress(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return `127.0.0.1:${port}`;
 }
 
 /** What a rejected call says, without its text. */
