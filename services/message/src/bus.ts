@@ -1,12 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
-import type { Bus, StoredMessage } from "@oceanchat/runtime/bus-types";
+import { type Bus, PublishError, type StoredMessage } from "@oceanchat/runtime/bus-types";
 import { streamOf } from "@oceanchat/runtime/streams";
+import type { Logger } from "pino";
 import { within } from "./deadline.ts";
 import type { LoggedRecord, LogStream } from "./ports.ts";
 
 /** The log's stream over the bus. */
-export function openLogStream(bus: Bus): LogStream {
+export function openLogStream(bus: Bus, log: Logger): LogStream {
+  const note = failureLog(log);
   const stream = streamOf(LogEntrySchema);
   // What was just stored must not be missing: a replica may be behind the leader.
   const newest = { leader: true } as const;
@@ -28,14 +30,36 @@ export function openLogStream(bus: Bus): LogStream {
       const found = await within(timeoutMs, "the log", bus.bySubjectFrom(stream.name, subject, streamSequence, limit));
       return found.map(loggedRecord);
     },
-    publish: (logId, entry, { messageId, expectedStreamSequence, timeoutMs, traceparent }) =>
-      bus.publish(subjectOf(logId), entry, {
-        expectStream: stream.name,
-        messageId,
-        expectLastSubjectSequence: expectedStreamSequence,
-        timeoutMs,
-        traceparent,
-      }),
+    async publish(logId, entry, { messageId, expectedStreamSequence, timeoutMs, traceparent }) {
+      try {
+        return await bus.publish(subjectOf(logId), entry, {
+          expectStream: stream.name,
+          messageId,
+          expectLastSubjectSequence: expectedStreamSequence,
+          timeoutMs,
+          traceparent,
+        });
+      } catch (error) {
+        note(error);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Says once a second at most what goes wrong with publishes: the callers' errors don't carry it. */
+function failureLog(log: Logger): (error: unknown) => void {
+  let quietUntil = 0;
+  let unsaid = 0;
+  return (error) => {
+    if (error instanceof PublishError && error.kind === "conflict") return;
+    if (performance.now() < quietUntil) {
+      unsaid++;
+      return;
+    }
+    quietUntil = performance.now() + 1000;
+    log.warn({ err: error, unsaid }, "a record was not appended at once");
+    unsaid = 0;
   };
 }
 

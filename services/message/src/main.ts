@@ -28,7 +28,10 @@ export async function start(host: Host): Promise<void> {
     steady: () => performance.now(),
     pause: (ms: number) => sleep((ms * (1 + Math.random())) / 2),
   };
-  const core = createMessageCore({ stream: openLogStream(bus), store, peers, clock, newId: () => v7() }, config);
+  const core = createMessageCore(
+    { stream: openLogStream(bus, host.log), store, peers, clock, newId: () => v7() },
+    config,
+  );
   await host.serve({
     public: [implement(MessageService, messageHandlers(core))],
     mesh: [implement(MessageMeshService, messageMeshHandlers(core, host.tracing))],

@@ -74,7 +74,10 @@ async function connect(client: MongoClient, log: Logger): Promise<void> {
       await client.db("admin").command({ ping: 1 });
       return;
     } catch (error) {
-      if (performance.now() > giveUpAt) throw shared.unavailable("the message store can't be reached", error);
+      if (performance.now() > giveUpAt) {
+        await client.close();
+        throw shared.unavailable("the message store can't be reached", error);
+      }
       log.warn({ err: error }, "mongodb: can't connect yet");
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }

@@ -50,10 +50,13 @@ export interface AppendLimits {
   readonly recordBytes: number;
 }
 
-/** A log's last record: its place in the log and, 0 when it is no longer there, in the stream. */
+/** A log's last record. */
 interface Head {
   readonly seq: bigint;
+  /** 0 when the stream has none (any more). */
   readonly streamSequence: number;
+  /** Empty when it isn't known. */
+  readonly messageId: string;
 }
 
 interface Job {
@@ -148,12 +151,11 @@ export class Appender {
     const logId = draft.log.id;
     let head = this.#heads.get(logId);
     if (head === undefined) {
-      const last = await this.#stream.last(logId, this.#answerMs(job));
-      head = last === undefined ? await this.#storedHead(logId) : headOf(last);
+      head = await this.#findHead(logId, job);
       this.#heads.set(logId, head);
-      // An earlier publish of this very record came through after all.
-      if (last?.messageId === draft.messageId) return answer(draft, last.record);
     }
+    // An earlier publish of it came through after all, or its caller never heard of it.
+    if (head.messageId === draft.messageId) return answer(draft, await this.#readBack(head.streamSequence, job));
     draft.record.seq = head.seq + 1n;
     const published = await this.#stream.publish(logId, this.#encode(draft), {
       messageId: draft.messageId,
@@ -162,14 +164,20 @@ export class Appender {
       traceparent: draft.traceparent,
     });
     if (published.duplicate) return answer(draft, await this.#readBack(published.sequence, job));
-    this.#heads.set(logId, { seq: draft.record.seq, streamSequence: published.sequence });
+    const { messageId } = draft;
+    this.#heads.set(logId, { seq: draft.record.seq, streamSequence: published.sequence, messageId });
     return { record: draft.record, duplicate: false };
   }
 
-  /** The stream keeps records for days only: the rest of a quiet log is in the store. */
-  async #storedHead(logId: string): Promise<Head> {
+  /** The stream keeps records for days only: of a quiet log just the store knows the head. */
+  async #findHead(logId: string, job: Job): Promise<Head> {
+    const last = await this.#stream.last(logId, this.#answerMs(job));
+    if (last !== undefined) {
+      const { record, streamSequence, messageId } = last;
+      return { seq: record.seq, streamSequence, messageId };
+    }
     const stored = await this.#store.head(logId);
-    return { seq: stored?.seq ?? 0n, streamSequence: 0 };
+    return { seq: stored?.seq ?? 0n, streamSequence: 0, messageId: "" };
   }
 
   async #readBack(streamSequence: number, job: Job): Promise<Record> {
@@ -200,10 +208,6 @@ export class Appender {
   #answerMs(job: Job): number {
     return Math.max(1, Math.min(this.#limits.answerMs, this.#left(job)));
   }
-}
-
-function headOf({ record, streamSequence }: LoggedRecord): Head {
-  return { seq: record.seq, streamSequence };
 }
 
 function audienceOf(log: Log): LogEntry["audience"] {

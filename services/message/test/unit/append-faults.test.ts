@@ -16,7 +16,7 @@ describe("appending while things go wrong", () => {
     const { record, duplicate } = await appender.append(draft("b"));
     assert.deepEqual([record.seq, duplicate], [2n, false]);
     assert.equal(stream.stored.length, 2);
-    assert.deepEqual(stream.calls.slice(-2), ["publish", "last"]);
+    assert.deepEqual(stream.calls.slice(-3), ["publish", "last", "at"]);
   });
 
   it("publishes again when the request was lost, with the same id", async () => {

@@ -118,6 +118,18 @@ describe("appending to a log", () => {
     });
   }
 
+  it("recognises a repeat of the last record even when the stream has forgotten its key", async () => {
+    const { appender, stream } = setUp();
+    const first = await appender.append(draft("a"));
+    const forgetful = Object.assign(new ModelStream(), { stored: stream.stored });
+    stream.publish = forgetful.publish.bind(forgetful);
+    const again = await appender.append(draft("a"));
+    assert.deepEqual([again.record.recordId, again.duplicate], [first.record.recordId, true]);
+    const cold = setUp({}, forgetful).appender;
+    assert.equal((await cold.append(draft("a"))).duplicate, true);
+    assert.equal(stream.stored.length, 1);
+  });
+
   it("refuses the same key with another content or in another conversation", async () => {
     const { appender, stream } = setUp();
     await appender.append(draft("a"));
