@@ -12,6 +12,8 @@ export const CONSUMER = "orchestrator";
 const LANES = 8;
 const MAX_BATCH = 128;
 const MAX_IN_FLIGHT = 4096;
+/** Over all processes. */
+const MAX_ACK_PENDING = 16_384;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Starts to hand the log over to the pushers. */
@@ -24,7 +26,7 @@ export async function consumeLog(
   await bus.ensureConsumer(LogEntrySchema, {
     name: CONSUMER,
     ackWaitMs: 10_000,
-    maxAckPending: MAX_IN_FLIGHT,
+    maxAckPending: MAX_ACK_PENDING,
     // A peer that is down is no reason to give a record up.
     maxDeliver: -1,
   });
@@ -44,6 +46,8 @@ export async function consumeLog(
         records: batch.length,
       });
     },
+    // A defect that this record brings out each time. Whatever can't be reached is another kind of error.
+    poison: (_message, error) => (error instanceof TypeError ? String(error) : undefined),
     // A message waits behind this delay: what comes back is noticed soon.
     retryDelayMs: (failures) => Math.min(100 * 2 ** (failures - 1), 2000) * (0.5 + Math.random() / 2),
   });
@@ -103,6 +107,7 @@ function audienceOf(audience: LogEntry["audience"]): Audience {
 }
 
 function users(userIds: readonly string[], count: number): readonly string[] {
-  if (userIds.length !== count || userIds.includes("")) throw new TypeError(`not ${count} users`);
+  if (userIds.length !== count || !userIds.every((userId) => UUID.test(userId)))
+    throw new TypeError(`not ${count} users`);
   return userIds;
 }

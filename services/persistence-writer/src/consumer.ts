@@ -12,6 +12,8 @@ export const CONSUMER = "persistence-writer";
 const LANES = 4;
 const MAX_BATCH = 500;
 const MAX_IN_FLIGHT = 4000;
+/** Over all processes. */
+const MAX_ACK_PENDING = 16_000;
 
 /** Starts to store what the log holds. */
 export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): Promise<Consumption> {
@@ -19,7 +21,7 @@ export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): 
   await bus.ensureConsumer(LogEntrySchema, {
     name: CONSUMER,
     ackWaitMs: 15_000,
-    maxAckPending: MAX_IN_FLIGHT,
+    maxAckPending: MAX_ACK_PENDING,
     // A store that is down is no reason to give a record up.
     maxDeliver: -1,
   });
@@ -32,6 +34,7 @@ export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): 
     lingerMs: 50,
     maxInFlight: MAX_IN_FLIGHT,
     handle: (batch) => handleBatch(core, log, batch),
+    retryDelayMs: (failures) => Math.min(100 * 2 ** (failures - 1), 5000) * (0.5 + Math.random() / 2),
     poison: (_message, error) => (error instanceof RecordRefusedError ? error.message : undefined),
   });
 }

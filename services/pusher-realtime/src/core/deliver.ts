@@ -1,0 +1,78 @@
+import type { Target } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { Clock, Gateways, Journal, Receipt } from "../ports.ts";
+import { type Addressed, type Frame, frames } from "./frames.ts";
+
+/** A record that did not come to a connection, as far as is known. */
+export interface Missed {
+  readonly addressed: Addressed;
+  readonly target: Target;
+}
+
+/** Writes records to connections of one gateway; answers with those that they didn't come to. */
+export type Deliver = (address: string, records: readonly Addressed[], traceparent: string) => Promise<Missed[]>;
+
+/** Packets to one gateway that wait for its answer. */
+const IN_FLIGHT = 256;
+/** How often a packet is sent at most, by what became of it the time before. */
+const ATTEMPTS = { unreachable: 2, silent: 3, busy: 6 } as const;
+/** How long to wait before it is sent again, in milliseconds. */
+const PAUSE_MS = { unreachable: 100, silent: 0, busy: 250 } as const;
+/** How long a gateway that did not answer in spite of all is not tried, in milliseconds. */
+const SUSPECT_MS = 5000;
+const MAX_SUSPECTS = 1000;
+
+export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal: Journal }): Deliver {
+  const { gateways, clock, journal } = needs;
+  /** By address: until when it is left alone. Else each batch would wait for all its attempts, and others behind it. */
+  const suspects = new Map<string, number>();
+
+  async function send(address: string, frame: Frame, traceparent: string): Promise<Receipt> {
+    const { targets, payload, hint } = frame;
+    const connectionIds = targets.map(({ connectionId }) => connectionId);
+    for (let attempt = 1; ; attempt++) {
+      const receipt = await gateways.deliver(address, { connectionIds, payload, hint, traceparent });
+      if (receipt.kind === "done" || receipt.kind === "refused") return receipt;
+      if (attempt >= ATTEMPTS[receipt.kind] || isSuspect(address)) return receipt;
+      if (PAUSE_MS[receipt.kind] > 0) await clock.pause(PAUSE_MS[receipt.kind]);
+    }
+  }
+
+  function isSuspect(address: string): boolean {
+    return (suspects.get(address) ?? Number.NEGATIVE_INFINITY) > clock.now();
+  }
+
+  function suspect(address: string): void {
+    if (suspects.size >= MAX_SUSPECTS) suspects.clear();
+    suspects.set(address, clock.now() + SUSPECT_MS);
+  }
+
+  return async (address, records, traceparent) => {
+    const missed: Missed[] = [];
+    const under = new Set<Promise<void>>();
+    const deliver = async (frame: Frame) => {
+      const receipt = await send(address, frame, traceparent);
+      if (receipt.kind === "silent") suspect(address);
+      if (receipt.kind === "refused") journal.refused(address, receipt.error);
+      missed.push(...missedOf(frame, receipt));
+    };
+    for (const frame of frames(records)) {
+      if (isSuspect(address)) {
+        missed.push(...missedOf(frame, { kind: "silent" }));
+        continue;
+      }
+      // Begun in order; the answers may come in any.
+      const delivered: Promise<void> = deliver(frame).finally(() => under.delete(delivered));
+      under.add(delivered);
+      if (under.size >= IN_FLIGHT) await Promise.race(under);
+    }
+    await Promise.all(under);
+    return missed;
+  };
+}
+
+function missedOf({ records, targets }: Frame, receipt: Receipt): Missed[] {
+  const gone = receipt.kind === "done" ? new Set(receipt.unknownConnectionIds) : undefined;
+  if (gone?.size === 0) return [];
+  const lost = gone === undefined ? targets : targets.filter(({ connectionId }) => gone.has(connectionId));
+  return lost.flatMap((target) => records.map((addressed) => ({ addressed, target })));
+}

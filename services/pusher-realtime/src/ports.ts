@@ -1,0 +1,52 @@
+import type { LocateResponse } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+
+/** A payload for connections of one gateway. */
+export interface Parcel {
+  readonly connectionIds: readonly string[];
+  readonly payload: Uint8Array;
+  /** What stands in for the payload on a connection that is too slow. */
+  readonly hint: Uint8Array;
+  readonly traceparent: string;
+}
+
+/**
+ * What became of a parcel:
+ * - `done`: written to all connections but those that the gateway doesn't have;
+ * - `unreachable`: certainly not written, there is no way to the gateway;
+ * - `silent`: no answer; it may be written;
+ * - `busy`: not taken, later perhaps;
+ * - `refused`: not taken, for a reason that won't go away.
+ */
+export type Receipt =
+  | { readonly kind: "done"; readonly unknownConnectionIds: readonly string[] }
+  | { readonly kind: "unreachable" | "silent" | "busy" }
+  | { readonly kind: "refused"; readonly error: unknown };
+
+export interface Gateways {
+  /** Never rejects. Parcels for one address are written in the order of the calls. */
+  deliver(address: string, parcel: Parcel): Promise<Receipt>;
+}
+
+export interface Presence {
+  /** At most 1000 users. */
+  locate(userIds: readonly string[]): Promise<Pick<LocateResponse, "connections" | "gateways">>;
+}
+
+export interface Offline {
+  /** Has a user told of a record, once. False when the stream is full. */
+  tell(userId: string, record: Record, traceparent: string): Promise<boolean>;
+}
+
+export interface Clock {
+  /** Milliseconds since any moment. */
+  now(): number;
+  pause(ms: number): Promise<void>;
+}
+
+/** What an operator should know. */
+export interface Journal {
+  refused(address: string, error: unknown): void;
+  presenceAway(error: unknown): void;
+  offlineFull(notices: number): void;
+}
