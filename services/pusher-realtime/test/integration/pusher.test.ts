@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { OfflineTaskSchema, type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import type { Bus } from "@oceanchat/runtime/bus-types";
+import { implement } from "@oceanchat/runtime/handlers";
+import type { RunningHost } from "@oceanchat/runtime/host";
+import { streamOf } from "@oceanchat/runtime/streams";
+import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
+import { start } from "../../src/main.ts";
+import { FakePresence, said } from "../support/fakes.ts";
+import { addressed, message, target, task } from "../support/records.ts";
+
+const online = streamOf(OnlineTaskSchema);
+const offline = streamOf(OfflineTaskSchema);
+
+/** A gateway that writes down what it is given. */
+interface Gateway {
+  readonly service: RunningService;
+  readonly address: string;
+  readonly connections: Set<string>;
+  readonly log: string[];
+  silent: boolean;
+}
+
+describe("pusher-realtime over NATS", () => {
+  let servers: TestServers;
+  let presence: RunningService;
+  let pusher: RunningService | undefined;
+  let client: RunningHost;
+  let bus: Bus;
+  let where: FakePresence;
+  let gateways: Gateway[];
+  let environment: Record<string, string>;
+  let conversation = 0;
+  let seq = 0;
+
+  before(async function () {
+    this.timeout(300_000);
+    servers = await startServers({ nats: true });
+    const locate = implement(PresenceMeshService, { locate: ({ userIds }) => where.locate(userIds) });
+    presence = await startService("presence", async (host) => void (await host.serve({ mesh: [locate] })));
+    environment = {
+      OCEANCHAT_NATS_URL: servers.natsUrl,
+      OCEANCHAT_PRESENCE_ADDRESSES: `127.0.0.1:${presence.served.meshPort}`,
+    };
+    client = testHost("client");
+    bus = await client.bus(servers.natsUrl);
+    await bus.ensureStream(OnlineTaskSchema);
+    await bus.ensureStream(OfflineTaskSchema);
+  });
+
+  beforeEach(async () => {
+    where = new FakePresence();
+    gateways = [];
+    conversation++;
+    seq = 0;
+    pusher = await startService("pusher-realtime", start, environment);
+  });
+
+  afterEach(async () => {
+    await pusher?.host.stop();
+    for (const { service } of gateways) await service.host.stop();
+  });
+
+  after(async () => {
+    await client?.stop();
+    await presence?.host.stop();
+    await servers?.stop();
+  });
+
+  async function gateway(...connections: string[]): Promise<Gateway> {
+    const held = new Set(connections);
+    const log: string[] = [];
+    const state = { silent: false };
+    const deliver = implement(GatewayMeshService, {
+      deliver: async ({ connectionIds, payload }) => {
+        log.push(`${said(payload)} → ${connectionIds.join(" ")}`);
+        if (state.silent) await new Promise(() => undefined);
+        return { unknownConnectionIds: connectionIds.filter((id) => !held.has(id)) };
+      },
+    });
+    const service = await startService("ws-gateway", async (host) => void (await host.serve({ mesh: [deliver] })));
+    const made = Object.assign(state, {
+      service,
+      connections: held,
+      log,
+      address: `127.0.0.1:${service.served.meshPort}`,
+    });
+    gateways.push(made);
+    return made;
+  }
+
+  const next = () =>
+    message(++seq, `text ${seq}`, { conversationId: `c${conversation}`, recordId: `r${conversation}-${seq}` });
+
+  async function publish(onlineTask: OnlineTask): Promise<void> {
+    const subject = online.subjectOf("gateway", { gateway: `gateway-${conversation}` });
+    await bus.publish(subject, toBinary(OnlineTaskSchema, onlineTask), { expectStream: online.name });
+  }
+
+  /** Resolves when all tasks are acknowledged: a work queue is empty then. */
+  async function untilDone(): Promise<void> {
+    while ((await bus.bySubjectFrom(online.name, "push.online.*", 1, 1)).length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async function told(): Promise<string[]> {
+    const stored = await bus.bySubjectFrom(offline.name, "push.offline.user.*", 1, 1000);
+    return stored
+      .map(({ data }) => fromBinary(OfflineTaskSchema, data))
+      .filter(({ record }) => record?.conversationId === `c${conversation}`)
+      .map(({ record, userId }) => `${record?.seq} ${userId}`);
+  }
+
+  it("writes what it is given, in order, and is done", async () => {
+    const gw = await gateway("bob/1", "carol/1");
+    for (let n = 0; n < 30; n++) await publish(task([addressed(next(), ["bob/1", "carol/1"])], gw.address));
+    await untilDone();
+    const seqs = gw.log.flatMap((line) => line.split(" ")[0]?.split(",") ?? []).map(Number);
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: 30 }, (_, n) => n + 1),
+    );
+    assert.ok(gw.log.every((line) => line.endsWith("→ bob/1 carol/1")));
+    assert.deepEqual(await told(), []);
+  });
+
+  it("tells a user offline once, also when the orchestrator has", async () => {
+    const gw = await gateway("carol/1");
+    const record = next();
+    const data = toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { userId: "bob", record }));
+    const subject = offline.subjectOf("user", { id: "bob" });
+    await bus.publish(subject, data, { expectStream: offline.name, messageId: `${record.recordId}:bob` });
+    const again = addressed(record, ["bob/1", "bob/2", "carol/1"]);
+    await publish(task([again, addressed(next(), ["bob/1"])], gw.address));
+    await publish(task([again], gw.address)); // delivered again
+    await untilDone();
+    assert.deepEqual((await told()).sort(), ["1 bob", "2 bob"]);
+  });
+
+  it("finds the users of a gateway that has died", async () => {
+    const dead = await gateway("bob/1", "carol/1");
+    const alive = await gateway("bob/2");
+    await publish(task([addressed(next(), ["bob/1"])], dead.address));
+    await untilDone();
+    await dead.service.host.stop();
+    where.where = { "bob/2": alive.address, "carol/1": dead.address };
+    for (let n = 0; n < 5; n++) await publish(task([addressed(next(), ["bob/1", "carol/1"])], dead.address));
+    await untilDone();
+    const seqs = alive.log.flatMap((line) => line.split(" ")[0]?.split(",") ?? []);
+    assert.deepEqual(seqs, ["2", "3", "4", "5", "6"]);
+    assert.deepEqual((await told()).sort(), ["2 carol", "3 carol", "4 carol", "5 carol", "6 carol"]);
+  });
+
+  it("gives a silent gateway up, and others don't wait for it", async function () {
+    this.timeout(30_000);
+    const silent = await gateway("bob/1");
+    silent.silent = true;
+    const other = await gateway("carol/1");
+    await publish(task([addressed(next(), ["bob/1"])], silent.address));
+    const subject = online.subjectOf("gateway", { gateway: "another" });
+    const data = toBinary(OnlineTaskSchema, task([addressed(next(), ["carol/1"])], other.address));
+    await bus.publish(subject, data, { expectStream: online.name });
+    while (other.log.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(await told(), []);
+    await untilDone();
+    assert.deepEqual(await told(), ["1 bob"]);
+    assert.equal(silent.log.length, 3);
+  });
+
+  it("sends poison to the dead, and the rest goes on", async () => {
+    const gw = await gateway("bob/1");
+    const subject = online.subjectOf("gateway", { gateway: `gateway-${conversation}` });
+    await bus.publish(subject, new Uint8Array([0xff, 0xff]), { expectStream: online.name });
+    await publish(create(OnlineTaskSchema, { gatewayAddress: gw.address, records: [{ targets: [target("bob/1")] }] }));
+    await publish(task([addressed(next(), ["bob/1"])], gw.address));
+    await untilDone();
+    assert.deepEqual(gw.log, ["1 → bob/1"]);
+    const letters = await bus.bySubjectFrom("DEAD", "dead.PUSH_ONLINE", 1, 10);
+    assert.deepEqual(
+      letters.map(({ data }) => fromBinary(DeadLetterSchema, data).reason),
+      ["not an online task", "a task without a record"],
+    );
+  });
+});
