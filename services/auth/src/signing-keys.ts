@@ -62,7 +62,7 @@ function privateKeyOf(pem: string): KeyObject {
 export async function signingKeysFromStore(store: SigningKeyStore, nowMs: number): Promise<SigningKeys> {
   let stored = await store.signingKeys();
   if (stored.length === 0) {
-    await store.addSigningKey(newKey(1, nowMs)); // or another instance has just done so: theirs counts then
+    await store.addSigningKey(firstKey(nowMs)); // or another instance has just done so: theirs counts then
     stored = await store.signingKeys();
   }
   const signing = stored.filter(({ signFrom }) => signFrom.getTime() <= nowMs).sort((a, b) => b.slot - a.slot)[0];
@@ -74,12 +74,13 @@ export async function signingKeysFromStore(store: SigningKeyStore, nowMs: number
   );
 }
 
-function newKey(slot: number, nowMs: number): StoredKey {
+/** It signs from the beginning of time: there is no other, and the clock of another instance may be behind. */
+function firstKey(nowMs: number): StoredKey {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const publicJwk = publicKeyOf(publicKey);
-  const now = new Date(nowMs);
   const privateJwk = privateKey.export({ format: "jwk" });
-  return { slot, kid: publicJwk.kid, privateJwk, publicJwk, createTime: now, signFrom: now };
+  const createTime = new Date(nowMs);
+  return { slot: 1, kid: publicJwk.kid, privateJwk, publicJwk, createTime, signFrom: new Date(0) };
 }
 
 function signingKeys(privateKey: KeyObject, published: readonly PublicKey[]): SigningKeys {

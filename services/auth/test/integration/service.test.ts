@@ -15,6 +15,7 @@ const DOMAIN = "auth.oceanchat";
 describe("auth", () => {
   let servers: TestServers;
   let user: MeshDoor & { readonly profiles: Map<string, string> };
+  const running: RunningAuth[] = [];
   let one: RunningAuth;
   let other: RunningAuth;
 
@@ -24,10 +25,15 @@ describe("auth", () => {
     user = await openFakeUser();
     const { mongodbUrl } = servers;
     const options = { mongodbUrl, database: "auth", userPort: user.port };
-    [one, other] = await Promise.all([startAuth(options), startAuth(options)]);
+    // At once, as instances of a new installation start; whatever started is stopped, also when the other failed.
+    const starting = [startAuth(options), startAuth(options)] as const;
+    for (const outcome of await Promise.allSettled(starting)) {
+      if (outcome.status === "fulfilled") running.push(outcome.value);
+    }
+    [one, other] = await Promise.all(starting);
   });
   after(async () => {
-    await Promise.all([one?.stop(), other?.stop()]);
+    await Promise.all(running.map((auth) => auth.stop()));
     await user?.close(0);
     await servers?.stop();
   });

@@ -23,8 +23,8 @@ describe("group", () => {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
     [auth, peers] = await Promise.all([openFakeAuth(), openFakePeers()]);
-    const start = () => startGroup(servers.mongodbUrl, auth.port, peers.port);
-    [one, other] = await Promise.all([start(), start()]);
+    one = await startGroup(servers.mongodbUrl, auth.port, peers.port);
+    other = await startGroup(servers.mongodbUrl, auth.port, peers.port);
   });
   after(async () => {
     await Promise.all([one?.stop(), other?.stop()]);
