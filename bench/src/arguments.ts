@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+
+/** What was asked for on the command line. */
+export interface Arguments {
+  /** Files, or names of files in scenarios/; none: all of them. */
+  readonly scenarios: readonly string[];
+  /** endpoints.json of a running mesh; none: start one. */
+  readonly endpoints: string | undefined;
+  /** Connect to the gateways themselves rather than through the edge. */
+  readonly direct: boolean;
+  /** How often each scenario is run. */
+  readonly runs: number;
+  /** Where results are written. */
+  readonly results: string | undefined;
+  readonly help: boolean;
+}
+
+export const USAGE = `Measures OceanChat: opens sockets, sends, checks that nothing is lost, doubled or out of order.
+
+  node bench/src/main.ts [options] [scenario …]
+
+A scenario is a file, or the name of one in bench/scenarios; without any, all of those are run.
+
+  --runs N            run each scenario N times and show min, median and max   (default 1)
+  --endpoints FILE    use a running mesh: .oceanchat/endpoints.json is that of \`make up\`   (default: start one)
+  --direct            connect to the gateways themselves, not through the edge
+  --results FOLDER    where the figures go, as JSON   (default bench/results)
+
+The exit code is 1 when an acked message was lost, doubled, out of order, or anything else was wrong.
+`;
+
+/** Throws with a text for people when the command line is wrong. */
+export function parseArguments(args: readonly string[]): Arguments {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      runs: { type: "string", default: "1" },
+      endpoints: { type: "string" },
+      direct: { type: "boolean", default: false },
+      results: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new Error(`--runs ${values.runs}: expected 1 to 100`);
+  const { endpoints, direct, results, help } = values;
+  return { scenarios: positionals, endpoints, direct, runs, results, help };
+}

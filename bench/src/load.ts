@@ -1,0 +1,74 @@
+import type { Load } from "./scenario.ts";
+import { Schedule } from "./schedule.ts";
+
+/** What a load is made with. */
+export interface Road {
+  readonly conversations: number;
+  /** Sends the next message of a conversation; false when no more can be. */
+  send(conversation: number, intended: number): boolean;
+  /** Messages without an answer so far. */
+  unanswered(): number;
+}
+
+/** A load that runs. */
+export interface RunningLoad {
+  /** A message of this conversation was answered; the next may go after the pause. */
+  answered(conversation: number, pauseMs: number): void;
+  /** Resolves when the last message has been sent; `end` is when that is wanted. */
+  readonly ended: Promise<void>;
+}
+
+/** Unanswered messages beyond which an open loop holds the next ones back; they are timed as if they had left. */
+const MAX_UNANSWERED = 20_000;
+
+/** Sends from `start` on, for so many seconds. */
+export function startLoad(load: Load, road: Road, start: number, seconds: number): RunningLoad {
+  return load.kind === "open"
+    ? openLoop(new Schedule(start, load.perSecond, seconds), road)
+    : closedLoop(load.inFlight, road, start + seconds * 1000);
+}
+
+/** A constant rate, one conversation after the other, whatever comes back. */
+function openLoop(schedule: Schedule, road: Road): RunningLoad {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let conversation = 0;
+  let full = false;
+  const turn = (): void => {
+    const now = performance.now();
+    while (road.unanswered() < MAX_UNANSWERED) {
+      const intended = schedule.take(now);
+      if (intended === undefined) break;
+      full = !road.send(conversation, intended);
+      if (full) break;
+      conversation = (conversation + 1) % road.conversations;
+    }
+    const wait = schedule.wait(performance.now());
+    if (full || wait === undefined) resolve();
+    else setTimeout(turn, Math.max(1, wait));
+  };
+  turn();
+  return { answered: () => undefined, ended: promise };
+}
+
+/** Each conversation sends its next message when one of its messages has been answered. */
+function closedLoop(inFlight: number, road: Road, end: number): RunningLoad {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let full = false;
+  const next = (conversation: number): void => {
+    const now = performance.now();
+    if (full || now >= end) return;
+    full = !road.send(conversation, now);
+    if (full) resolve();
+  };
+  for (let slot = 0; slot < inFlight; slot++) {
+    for (let conversation = 0; conversation < road.conversations; conversation++) next(conversation);
+  }
+  setTimeout(resolve, Math.max(0, end - performance.now()));
+  return {
+    answered: (conversation, pauseMs) => {
+      if (pauseMs > 0) setTimeout(next, pauseMs, conversation);
+      else next(conversation);
+    },
+    ended: promise,
+  };
+}

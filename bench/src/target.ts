@@ -1,0 +1,90 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Endpoints } from "@oceanchat/infra/endpoints";
+import { parseIdentity } from "@oceanchat/infra/process-identity";
+import { startMesh } from "@oceanchat/infra/supervisor";
+import type { ProcessRef } from "./usage.ts";
+
+/** The system under load. */
+export interface Target {
+  /** Where REST calls go. */
+  readonly edge: string;
+  /** WebSocket URL of the edge. */
+  readonly ws: string;
+  /** WebSocket URLs of the gateways themselves. */
+  readonly gateways: readonly string[];
+  readonly nats: string;
+  /** Its processes, servers and edge included, and this one. */
+  processes(): Promise<ProcessRef[]>;
+  /** Ends what was started for this measurement; `now` does not wait for anybody. */
+  stop(now?: boolean): Promise<void>;
+}
+
+/** Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. */
+export async function startTarget(onStop: (stop: Target["stop"]) => void): Promise<Target> {
+  const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
+  let ends: { gently(): Promise<void>; force(): Promise<void> } | undefined;
+  const stop = async (now = false): Promise<void> => {
+    await (now ? ends?.force() : ends?.gently());
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  onStop(stop);
+  const mesh = await startMesh({
+    dataDir,
+    ports: "free",
+    quiet: true,
+    onStop: (given) => {
+      ends = given;
+    },
+  });
+  return targetOf(mesh.endpoints, join(dataDir, "run"), stop);
+}
+
+/** Takes a mesh that runs already, by its endpoints.json. */
+export async function runningTarget(file: string): Promise<Target> {
+  const endpoints: Endpoints = JSON.parse(await readFile(file, "utf8"));
+  // `make up` writes its data one folder below, every other supervisor beside the file.
+  const folders = [join(dirname(file), "run"), join(dirname(file), "data/run")];
+  const present = await Promise.all(
+    folders.map(async (folder) => ((await pidFiles(folder)).length > 0 ? folder : undefined)),
+  );
+  const run = present.find((folder) => folder !== undefined);
+  if (run === undefined) throw new Error(`${file}: none of ${folders.join(", ")} names running processes`);
+  return targetOf(endpoints, run, async () => undefined);
+}
+
+function targetOf(endpoints: Endpoints, runFolder: string, stop: Target["stop"]): Target {
+  return {
+    edge: endpoints.edge,
+    ws: endpoints.ws,
+    gateways: endpoints.services["ws-gateway"].flatMap(({ ws }) => (ws === undefined ? [] : `ws://${ws}/ws`)),
+    nats: endpoints.infra.nats,
+    processes: () => processesIn(runFolder),
+    stop,
+  };
+}
+
+async function processesIn(runFolder: string): Promise<ProcessRef[]> {
+  const refs = await Promise.all((await pidFiles(runFolder)).map((file) => processIn(runFolder, file)));
+  return [...refs.flatMap((ref) => ref ?? []), { name: "generator", pid: process.pid }];
+}
+
+async function processIn(runFolder: string, file: string): Promise<ProcessRef | undefined> {
+  const line = await unlessMissing(readFile(join(runFolder, file), "utf8"), "");
+  const identity = parseIdentity(line);
+  return identity && { name: file.slice(0, -".pid".length), pid: identity.pid };
+}
+
+async function pidFiles(folder: string): Promise<string[]> {
+  return (await unlessMissing(readdir(folder), [])).filter((name) => name.endsWith(".pid")).sort();
+}
+
+async function unlessMissing<T>(reading: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return otherwise;
+    throw error;
+  }
+}
