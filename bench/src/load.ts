@@ -53,17 +53,20 @@ function openLoop(schedule: Schedule, road: Road): RunningLoad {
 /** Each conversation sends its next message when one of its messages has been answered. */
 function closedLoop(inFlight: number, road: Road, end: number): RunningLoad {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let full = false;
+  let over = false;
+  const finish = (): void => {
+    over = true;
+    resolve();
+  };
   const next = (conversation: number): void => {
     const now = performance.now();
-    if (full || now >= end) return;
-    full = !road.send(conversation, now);
-    if (full) resolve();
+    if (over || now >= end) return;
+    if (!road.send(conversation, now)) finish();
   };
   for (let slot = 0; slot < inFlight; slot++) {
     for (let conversation = 0; conversation < road.conversations; conversation++) next(conversation);
   }
-  setTimeout(resolve, Math.max(0, end - performance.now()));
+  setTimeout(finish, Math.max(0, end - performance.now()));
   return {
     answered: (conversation, pauseMs) => {
       if (pauseMs > 0) setTimeout(next, pauseMs, conversation);
