@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { pino } from "pino";
-import { handleBatch } from "../../src/consumer.ts";
+import { handleBatch, reportLag } from "../../src/consumer.ts";
 import { createWriterCore } from "../../src/core.ts";
 import { delivered } from "../support/deliveries.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
@@ -41,5 +41,21 @@ describe("handleBatch", () => {
     const store = new MemoryStore();
     await handleBatch(createWriterCore(store), log, [delivered(1, new Uint8Array())]);
     assert.deepEqual(store.calls, []);
+  });
+});
+
+describe("reportLag", () => {
+  it("says how far behind the writer is, and nothing when it isn't", async () => {
+    const behind = [0, 7];
+    const line = Promise.withResolvers<string>();
+    const destination = { write: (text: string) => line.resolve(text) };
+    const consumption = {
+      lag: async () => behind.shift() ?? 0,
+      held: () => ({ messages: 3, lanes: 1, running: 1 }),
+    };
+    const end = reportLag(consumption, pino({}, destination), 1);
+    const { behind: said, held } = JSON.parse(await line.promise);
+    end();
+    assert.deepEqual({ said, held }, { said: 7, held: 3 });
   });
 });
