@@ -8,6 +8,8 @@ export interface Arguments {
   readonly endpoints: string | undefined;
   /** Connect to the gateways themselves rather than through the edge. */
   readonly direct: boolean;
+  /** Trace some messages and show when each step of their way began and ended. */
+  readonly hops: boolean;
   /** How often each scenario is run. */
   readonly runs: number;
   /** Where results are written. */
@@ -24,6 +26,7 @@ A scenario is a file, or the name of one in bench/scenarios; without any, all of
   --runs N            run each scenario N times and show min, median and max   (default 1)
   --endpoints FILE    use a running mesh: .oceanchat/endpoints.json is that of \`make up\`   (default: start one)
   --direct            connect to the gateways themselves, not through the edge
+  --hops              trace one message in twenty and show each step of their way; costs a little, needs its own mesh
   --results FOLDER    where the figures go, as JSON   (default bench/results)
 
 The exit code is 1 when an acked message was lost, doubled, out of order, or anything else was wrong.
@@ -38,12 +41,14 @@ export function parseArguments(args: readonly string[]): Arguments {
       runs: { type: "string", default: "1" },
       endpoints: { type: "string" },
       direct: { type: "boolean", default: false },
+      hops: { type: "boolean", default: false },
       results: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new Error(`--runs ${values.runs}: expected 1 to 100`);
-  const { endpoints, direct, results, help } = values;
-  return { scenarios: positionals, endpoints, direct, runs, results, help };
+  const { endpoints, direct, hops, results, help } = values;
+  if (hops && endpoints !== undefined) throw new Error("--hops needs a mesh of its own: leave --endpoints out");
+  return { scenarios: positionals, endpoints, direct, hops, runs, results, help };
 }

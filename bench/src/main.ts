@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { type Arguments, parseArguments, USAGE } from "./arguments.ts";
+import { HopReceiver } from "./hops.ts";
 import { failures, table } from "./report.ts";
 import { type RunResult, runScenario } from "./run.ts";
 import { parseScenario, type Scenario } from "./scenario.ts";
@@ -41,7 +42,12 @@ async function readScenarios(names: readonly string[]): Promise<Scenario[]> {
   );
 }
 
-async function runAll(target: Target, scenarios: readonly Scenario[], asked: Arguments): Promise<boolean> {
+async function runAll(
+  target: Target,
+  hops: HopReceiver | undefined,
+  scenarios: readonly Scenario[],
+  asked: Arguments,
+): Promise<boolean> {
   let good = true;
   for (const scenario of scenarios) {
     const runs: RunResult[] = [];
@@ -49,7 +55,7 @@ async function runAll(target: Target, scenarios: readonly Scenario[], asked: Arg
       const say = (line: string): void => {
         process.stderr.write(`${scenario.name} ${number}/${asked.runs}: ${line}\n`);
       };
-      runs.push(await runScenario({ target, scenario, direct: asked.direct, say }));
+      runs.push(await runScenario({ target, hops, scenario, direct: asked.direct, say }));
     }
     process.stdout.write(`${table(scenario, runs, asked.direct)}\n`);
     process.stdout.write(`figures: ${await keep(scenario, runs, asked)}\n`);
@@ -84,16 +90,18 @@ async function main(): Promise<number> {
   }
   const scenarios = await readScenarios(asked.scenarios);
   process.stderr.write(asked.endpoints === undefined ? "starting a mesh\n" : `using ${asked.endpoints}\n`);
+  const hops = asked.hops ? await HopReceiver.open() : undefined;
   const target =
     asked.endpoints === undefined
-      ? await startTarget((given) => {
+      ? await startTarget(hops?.url, (given) => {
           stop = given;
         })
       : await runningTarget(asked.endpoints);
   try {
-    return (await runAll(target, scenarios, asked)) ? 0 : 1;
+    return (await runAll(target, hops, scenarios, asked)) ? 0 : 1;
   } finally {
     if (signals === 0) await target.stop();
+    hops?.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Hop } from "./hops.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { RunResult } from "./run.ts";
 import { countOf, type Scenario, socketsOf } from "./scenario.ts";
@@ -27,6 +28,7 @@ export function table(scenario: Scenario, runs: readonly RunResult[], direct: bo
     row("", "", runs.length > 1 ? [...runs.map((_, index) => `run ${index + 1}`), "min", "median", "max"] : [""]),
     ...figures.map((figure) => figureRow(figure, runs)),
     "",
+    ...(runs.at(-1)?.hops.length ? [...hopRows(runs.at(-1)?.hops ?? []), ""] : []),
     ...runs.flatMap((run, index) => remarks(run, runs.length > 1 ? `run ${index + 1}: ` : "")),
   ];
   return lines.join("\n");
@@ -114,7 +116,18 @@ const shown = ({ values, min, median, max }: Spread): readonly number[] =>
   values.length > 1 ? [...values, min, median, max] : values;
 
 function row(name: string, unit: string, cells: readonly string[]): string {
-  return `  ${name.padEnd(26)}${cells.map((cell) => cell.padStart(9)).join("")}  ${unit}`;
+  return `  ${name.padEnd(26)}${cells.map((cell) => cell.padStart(10)).join("")}  ${unit}`;
+}
+
+/** The way of messages, of the last run. */
+function hopRows(hops: readonly Hop[]): string[] {
+  const cells = ({ began, took, ended }: Hop): string[] =>
+    [began.p50, took.p50, took.p99, ended.p50, ended.p99].map((value) => value.toFixed(2));
+  return [
+    "  The way of the messages that were traced, in ms after the gateway got the packet (last run):",
+    row("", "", ["began p50", "took p50", "took p99", "ended p50", "ended p99"]),
+    ...hops.map((hop) => row(hop.name, `(${hop.took.count})`, cells(hop))),
+  ];
 }
 
 /** What a reader of the figures must know. */
@@ -127,10 +140,9 @@ function remarks(run: RunResult, prefix: string): string[] {
     ledger.violations.total === 0
       ? `${ledger.acked} acked messages, each delivered once to everybody, in order (${ledger.deliveries} deliveries)`
       : `NOT CONSERVED, ${ledger.violations.total} violations:`;
+  const sockets = Object.entries(gateways).map(([id, count]) => `${count} on ${id}`);
   return [
-    `${prefix}${conserved}; sockets: ${Object.entries(gateways)
-      .map(([id, count]) => `${count} on ${id}`)
-      .join(", ")}`,
+    `${prefix}${conserved}; sockets: ${sockets.join(", ")}; ${run.acrossGateways} conversations across gateways`,
     ...failures(run).map((line) => `  ${line}`),
     ...(errors.length > 0 ? [`  refused: ${errors.join(", ")}`] : []),
     ...(traffic.hints > 0 ? [`  ${traffic.hints} hints instead of records`] : []),

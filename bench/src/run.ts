@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Backlog, logBacklog } from "./backlog.ts";
 import { Connection } from "./connection.ts";
+import type { Hop, HopReceiver } from "./hops.ts";
 import { Ledger, type LedgerSummary } from "./ledger.ts";
 import { startLoad } from "./load.ts";
 import { paced } from "./paced.ts";
@@ -22,6 +23,10 @@ export interface RunResult {
   readonly ledger: LedgerSummary;
   /** Sockets by gateway. */
   readonly gateways: Readonly<Record<string, number>>;
+  /** Conversations with members on more than one gateway. */
+  readonly acrossGateways: number;
+  /** The way of the messages that were traced; empty when none was. */
+  readonly hops: readonly Hop[];
   /** With the sockets open and nothing sent. */
   readonly idle: Usage;
   /** In the measured time. */
@@ -34,6 +39,8 @@ export interface RunResult {
 
 export interface RunOptions {
   readonly target: Target;
+  /** Gets the services' spans. */
+  readonly hops: HopReceiver | undefined;
   readonly scenario: Scenario;
   readonly direct: boolean;
   /** Says what is going on. */
@@ -41,6 +48,8 @@ export interface RunOptions {
 }
 
 const IDLE_MS = 2_000;
+/** How long services may keep spans before they send them (OTEL_BSP_SCHEDULE_DELAY), and a little. */
+const SPANS_MS = 6_000;
 /** After everything has arrived, for what arrives twice. */
 const QUIET_MS = 1_000;
 const HEARTBEAT_MS = 30_000;
@@ -77,7 +86,7 @@ interface Stage {
   readonly connections: readonly Connection[];
 }
 
-async function measure({ target, scenario, say }: RunOptions, stage: Stage): Promise<RunResult> {
+async function measure({ target, hops, scenario, say }: RunOptions, stage: Stage): Promise<RunResult> {
   const { ledger, traffic } = stage;
   const startedAt = new Date().toISOString();
   const atRest = await sample(target);
@@ -108,7 +117,7 @@ async function measure({ target, scenario, say }: RunOptions, stage: Stage): Pro
   const deadline = performance.now() + scenario.drainSeconds * 1000;
   const storedAfterSeconds = await untilStored(target.nats, deadline);
   while ((ledger.unanswered > 0 || ledger.undelivered > 0) && performance.now() < deadline) await sleep(50);
-  await sleep(QUIET_MS);
+  await sleep(hops === undefined ? QUIET_MS : SPANS_MS);
   return {
     ...{ startedAt, idle, backlog, storedAfterSeconds },
     seconds: (ended.atMs - began.atMs) / 1000,
@@ -118,6 +127,8 @@ async function measure({ target, scenario, say }: RunOptions, stage: Stage): Pro
     traffic: traffic.summary(),
     ledger: ledger.close(),
     gateways: countGateways(stage.connections),
+    acrossGateways: countAcross(stage),
+    hops: hops?.take(performance.timeOrigin + began.atMs, performance.timeOrigin + ended.atMs) ?? [],
   };
 }
 
@@ -170,4 +181,10 @@ function countGateways(connections: readonly Connection[]): Record<string, numbe
   const counts: Record<string, number> = {};
   for (const { gatewayId } of connections) counts[gatewayId] = (counts[gatewayId] ?? 0) + 1;
   return counts;
+}
+
+function countAcross({ conversations, connections }: Stage): number {
+  const gatewaysOf = ({ members }: NamedConversation) =>
+    new Set(members.map((member) => connections[member]?.gatewayId));
+  return conversations.filter((conversation) => gatewaysOf(conversation).size > 1).length;
 }

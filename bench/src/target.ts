@@ -21,8 +21,11 @@ export interface Target {
   stop(now?: boolean): Promise<void>;
 }
 
-/** Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. */
-export async function startTarget(onStop: (stop: Target["stop"]) => void): Promise<Target> {
+/** Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. Spans go to `otlpUrl`. */
+export async function startTarget(
+  otlpUrl: string | undefined,
+  onStop: (stop: Target["stop"]) => void,
+): Promise<Target> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
   let ends: { gently(): Promise<void>; force(): Promise<void> } | undefined;
   const stop = async (now = false): Promise<void> => {
@@ -34,6 +37,7 @@ export async function startTarget(onStop: (stop: Target["stop"]) => void): Promi
     dataDir,
     ports: "free",
     quiet: true,
+    env: { all: otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl } },
     onStop: (given) => {
       ends = given;
     },

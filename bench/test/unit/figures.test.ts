@@ -135,14 +135,22 @@ describe("paced work", () => {
 describe("the command line", () => {
   it("has defaults", () => {
     assert.deepEqual(parseArguments([]), {
-      ...{ scenarios: [], endpoints: undefined, direct: false, runs: 1, results: undefined, help: false },
+      ...{ scenarios: [], endpoints: undefined, direct: false, hops: false, runs: 1, results: undefined, help: false },
     });
   });
 
   it("takes everything it says", () => {
     const args = ["--runs", "3", "--direct", "--endpoints", "e.json", "--results", "out", "a", "b.json"];
     assert.deepEqual(parseArguments(args), {
-      ...{ scenarios: ["a", "b.json"], endpoints: "e.json", direct: true, runs: 3, results: "out", help: false },
+      ...{
+        scenarios: ["a", "b.json"],
+        endpoints: "e.json",
+        direct: true,
+        hops: false,
+        runs: 3,
+        results: "out",
+        help: false,
+      },
     });
   });
 
