@@ -83,7 +83,8 @@ async function listen(host: Host, gateway: Gateway, config: GatewayConfig, verif
     once(webSockets.listen(config.wsPort, listenHost), "listening"),
     once(tcp.listen(config.tcpPort, listenHost), "listening"),
   ]);
-  for (const server of [webSockets, tcp]) server.on("error", host.fatal);
+  // Too many open files, for instance: no reason to lose the connections that are there.
+  for (const server of [webSockets, tcp]) server.on("error", (cause) => log.error({ err: cause }, "accepting failed"));
   return [webSockets, tcp];
 }
 

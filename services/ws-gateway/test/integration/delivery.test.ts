@@ -128,9 +128,9 @@ describe("Deliver", () => {
     client.socket.pause();
     const ids = [client.connectionId];
     const before = heldBufferBytes();
-    const wideHint = packet({ event: { case: "hint", value: { conversationId: "x".repeat(32 * KIB) } } });
+    const wideHint = packet({ event: { case: "hint", value: { conversationId: "x".repeat(64 * KIB) } } });
     let highest = 0;
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 600; i++) {
       const { unknownConnectionIds } = await deliver(ids, big(i, 64 * KIB), wideHint);
       if (i % 10 === 0) highest = Math.max(highest, heldBufferBytes() - before);
       if (unknownConnectionIds.length > 0) break;
@@ -139,8 +139,8 @@ describe("Deliver", () => {
       ({ msg, connectionId }) => msg === "disconnected" && connectionId === client.connectionId,
     );
     assert.equal(end.code, 1013);
-    // What both sides of the mesh hold at the same time is in it too.
-    assert.ok(highest < 3 * 1024 * KIB, `${highest} bytes`);
+    // Without the limit it would be 38 MiB. What the tests before have left to be closed is in it too.
+    assert.ok(highest < 16 * 1024 * KIB, `${highest} bytes`);
   });
 
   it("leaves out signals to a slow reader", async () => {

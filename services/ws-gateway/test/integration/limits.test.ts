@@ -118,8 +118,13 @@ describe("limits", () => {
     assert.equal((await client.closed).code, 4429);
   });
 
+  const big = packet({ event: { case: "goAway", value: { reason: "x".repeat(60 * 1024) } } });
+
   it("reads no more while the router owes too many answers, and loses nothing", async () => {
-    const { router } = await start({ OCEANCHAT_CONNECTION_PACKETS_IN_FLIGHT: "4" });
+    const { router } = await start({
+      OCEANCHAT_CONNECTION_PACKETS_IN_FLIGHT: "4",
+      OCEANCHAT_CONNECTION_BYTES_BURST: "1000000000",
+    });
     const held = Promise.withResolvers<void>();
     router.answer = async ({ payload }) => {
       await held.promise;
@@ -127,15 +132,19 @@ describe("limits", () => {
     };
     const client = await connect();
     for (let id = 1; id <= 50; id++) client.socket.send(done(id));
+    // More than the network's buffers hold: what is not read stays with the client.
+    for (let i = 0; i < 400; i++) client.socket.send(big);
     await router.uplinks.count(4);
     const other = await connect(accessToken({ sub: "user-2" }));
     other.socket.send(done(99));
     await router.uplinks.find(({ userId }) => userId === "user-2");
     assert.equal(router.uplinks.all.length, 5);
+    assert.ok(client.socket.bufferedAmount > 1024 * 1024, `${client.socket.bufferedAmount} bytes unsent`);
     held.resolve();
-    await client.packets.count(51);
+    await client.packets.count(451);
+    assert.equal(client.socket.bufferedAmount, 0);
     assert.deepEqual(
-      client.packets.all.slice(1).map(({ requestId }) => requestId),
+      client.packets.all.slice(1, 51).map(({ requestId }) => requestId),
       Array.from({ length: 50 }, (_, i) => i + 1),
     );
   });

@@ -90,6 +90,30 @@ describe("TCP", () => {
     );
   });
 
+  it("leaves in the network what comes while the token is checked", async () => {
+    const slow = await RunningGateway.start({
+      OCEANCHAT_CONNECTION_PACKETS_BURST: "10000",
+      OCEANCHAT_CONNECTION_PACKETS_PER_SECOND: "10000",
+    });
+    try {
+      const keys = Promise.withResolvers<void>();
+      slow.auth.keysReady = keys.promise;
+      const client = await TcpClient.open(slow.at.tcpPort);
+      client.send(connectPacket(accessToken()));
+      const padding = "x".repeat(100);
+      for (let id = 1; id <= 5_000; id++) {
+        client.send(packet({ requestId: id, event: { case: "goAway", value: { reason: padding } } }));
+        if (id % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      keys.resolve();
+      await client.packets.count(5_001);
+      assert.ok(client.packets.all.every(({ requestId }, index) => requestId === index));
+      client.socket.destroy();
+    } finally {
+      await slow.stop();
+    }
+  });
+
   async function errorOf(client: TcpClient) {
     const { event } = await client.packets.find(() => true);
     assert.ok(event.case === "error", `the first packet is ${event.case}`);

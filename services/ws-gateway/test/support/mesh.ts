@@ -78,8 +78,13 @@ export class FakePresence {
 export class FakeAuth {
   readonly dead = new Set<string>();
   readonly asked = new Arrivals<readonly string[]>();
+  /** What the keys wait for. */
+  keysReady: Promise<void> = Promise.resolve();
   readonly handlers: Registration = implement(AuthMeshService, {
-    getSigningKeys: () => ({ keys: [signingKey] }),
+    getSigningKeys: async () => {
+      await this.keysReady;
+      return { keys: [signingKey] };
+    },
     getSessions: ({ sessionIds }) => {
       this.asked.add(sessionIds);
       return { liveSessionIds: sessionIds.filter((id) => !this.dead.has(id)) };

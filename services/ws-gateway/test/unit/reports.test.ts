@@ -36,7 +36,9 @@ function setUp(inFlight = 2) {
     inFlight,
     maxPending: 4,
     after: (ms, run) => void timers.push({ ms, run }),
-    onReplaced: (replaced) => void (told.replaced += replaced.length),
+    onReplaced: (replaced) => {
+      told.replaced += replaced.length;
+    },
     onReportAll: () => void told.reportAll++,
     onRefused: () => void told.refused++,
   });
