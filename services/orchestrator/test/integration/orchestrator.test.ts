@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { type Connection, PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { OfflineTaskSchema, type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
-import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { DirectAudienceSchema, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
 import { shared } from "@oceanchat/runtime/fail";
@@ -102,11 +102,12 @@ describe("orchestrator over NATS", () => {
   });
 
   async function append({ record, audience }: Entry): Promise<void> {
-    const said =
+    const entry = create(LogEntrySchema, { record });
+    entry.audience =
       audience.kind === "group"
-        ? ({ case: "groupId", value: audience.groupId } as const)
-        : ({ case: "direct", value: { userIds: [...audience.userIds] } } as const);
-    const data = toBinary(LogEntrySchema, create(LogEntrySchema, { record, audience: said }));
+        ? { case: "groupId", value: audience.groupId }
+        : { case: "direct", value: create(DirectAudienceSchema, { userIds: [...audience.userIds] }) };
+    const data = toBinary(LogEntrySchema, entry);
     await bus.publish(stream.subjectOf("conversation", { id: record.conversationId }), data, { expectStream: "LOG" });
   }
 

@@ -142,8 +142,9 @@ describe("OrchestratorCore.handOver", () => {
     const large = sized(6, 4097);
     await core.handOver([small, large]);
     const [first, second] = push.onlineTasks[0]?.records ?? [];
-    assert.deepEqual(first?.record, small.record);
-    assert.equal(second?.record?.body.case, undefined);
+    assert.ok(first && second);
+    assert.deepEqual(first.record, small.record);
+    assert.equal(second.record?.body.case, undefined);
     assert.equal(second.record?.seq, 6n);
     assert.equal(second.record?.recordId, id(1006));
     assert.deepEqual(second.record?.acceptedTime, large.record.acceptedTime);

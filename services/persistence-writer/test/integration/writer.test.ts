@@ -131,7 +131,8 @@ describe("persistence-writer", () => {
     await append(entry(1, 51, { conversationId: GROUP, body: { case: "recall", value: { targetSeq: 1n } } }));
     await untilStored([DIRECT, GROUP], 2);
     const row = await db.collection("records").findOne({ conversationId: DIRECT, seq: 1n });
-    const { record, ...rest } = row ?? {};
+    assert.ok(row);
+    const { record, ...rest } = row;
     assert.deepEqual(rest, {
       _id: id(50),
       conversationId: DIRECT,

@@ -81,7 +81,7 @@ function retriesOf(wants: readonly Want[], locations: Locations): Map<string, Ma
       if (known.has(connectionId) || isSender(addressed, userId, deviceId)) continue;
       const retries = byAddress.get(address) ?? new Map<Addressed, Retry>();
       byAddress.set(address, retries);
-      const retry = retries.get(addressed) ?? { addressed: { ...addressed, targets: [] }, wants: new Map() };
+      const retry: Retry = retries.get(addressed) ?? { addressed: { ...addressed, targets: [] }, wants: new Map() };
       retries.set(addressed, retry);
       retry.addressed.targets.push(create(TargetSchema, { connectionId, userId, codec }));
       retry.wants.set(userId, want);
