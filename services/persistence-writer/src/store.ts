@@ -106,8 +106,11 @@ export class MongoStore implements Store {
       await this.#records.insertMany(rows.map(recordDocument), { ordered: false });
       return [];
     } catch (error) {
-      if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
+      if (!(error instanceof MongoBulkWriteError)) throw error;
       const errors = [error.writeErrors].flat();
+      // A lost connection looks the same, but for the rows that it says nothing about.
+      const answered = error.insertedCount + errors.length === rows.length;
+      if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
       const other = errors.find(({ code }) => code !== DUPLICATE_KEY);
       if (other !== undefined) throw refusal(other, error);
       return errors.map(({ index }) => index);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { pino } from "pino";
 import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
@@ -54,6 +56,29 @@ describe("MongoStore", () => {
   it("takes records of one sender without a key", async () => {
     const recall = { body: { case: "recall", value: { targetSeq: 1n } } } as const;
     assert.deepEqual(await kinds(writable(5, 20, recall), writable(6, 21, recall)), ["stored", "stored"]);
+  });
+
+  it("does not take silence for success", async function () {
+    this.timeout(30_000);
+    const { host, hostname, port } = new URL(servers.mongodbUrl);
+    const sockets = new Set<Socket>();
+    const proxy = createServer((client) => {
+      const server = connect(Number(port), hostname);
+      for (const socket of [client, server]) sockets.add(socket.on("error", () => socket.destroy()));
+      client.pipe(server).pipe(client);
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    const { port: proxyPort } = proxy.address() as AddressInfo;
+    const mongodbUrl = servers.mongodbUrl.replace(host, `127.0.0.1:${proxyPort}`);
+    const cut = await openStore({ mongodbUrl, mongodbDatabase: "oceanchat" }, pino({ level: "silent" }));
+    try {
+      proxy.close();
+      for (const socket of sockets) socket.destroy();
+      await assert.rejects(createWriterCore(cut).write([writable(50, 50)]));
+      assert.equal(await store.recordAt(DIRECT, 50n), undefined);
+    } finally {
+      await cut.close();
+    }
   });
 
   it("stores a record once when several writers have it", async () => {
