@@ -85,6 +85,7 @@ export const shared = {
 /** Turns whatever was thrown into the error that may leave: what is not a ServiceError becomes INTERNAL, its cause kept for the log. */
 export function toServiceError(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
-  if (thrown instanceof ConnectError && thrown.code === Code.Unimplemented) return shared.unimplemented(thrown.rawMessage);
+  if (thrown instanceof ConnectError && thrown.code === Code.Unimplemented)
+    return shared.unimplemented(thrown.rawMessage);
   return shared.internal(thrown);
 }

@@ -18,6 +18,8 @@ export class SteadySender {
   readonly acked: Acked[] = [];
   /** Answers that a repeat can't mend. */
   readonly refused: string[] = [];
+  /** Why tries had to be repeated, and how often. */
+  readonly repeated = new Map<string, number>();
   readonly #user: TestUser;
   readonly #conversationId: string;
   readonly #running: Promise<void>[] = [];
@@ -66,10 +68,16 @@ export class SteadySender {
       if (event.case === "messageAccepted") return { recordId: event.value.recordId, seq: event.value.seq };
       if (event.case !== "error") return `an unexpected ${event.case}`;
       const retryable = [4, 8, 14].includes(event.value.code); // DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
-      return retryable ? "again" : `${event.value.code} ${event.value.reason} ${event.value.message}`;
-    } catch {
-      return "again"; // no socket, or no answer: unknown
+      const why = `${event.value.code} ${event.value.reason} ${event.value.message}`;
+      return retryable ? this.#again(why) : why;
+    } catch (error) {
+      return this.#again(String(error)); // no socket, or no answer: unknown
     }
+  }
+
+  #again(why: string): "again" {
+    this.repeated.set(why, (this.repeated.get(why) ?? 0) + 1);
+    return "again";
   }
 
   #connected(): Promise<TestSocket> {
