@@ -187,8 +187,8 @@ describe("bad input", () => {
       const json = await alice.connect({ json: true });
       for (const text of [
         "{nope",
-        '{"requestId":1,"sendMessage":{"clientMessageId":7}}',
-        '{"requestId":2,"nonsense":{}}',
+        '{"requestId":901,"sendMessage":{"clientMessageId":7}}',
+        '{"requestId":902,"nonsense":{}}',
       ]) {
         const seen = json.packets.length;
         json.raw.send(text);
@@ -217,13 +217,13 @@ describe("bad input", () => {
 
     it("refuses a missing, bad or misplaced token with 401", async () => {
       const url = installation().at.ws;
-      for (const attempt of [
-        TestSocket.open({ url, token: "" }),
-        TestSocket.open({ url, token: `${alice.token}x` }),
-        TestSocket.open({ url, token: "nonsense", browser: true }),
-        TestSocket.open({ url: `${url}?access_token=${alice.token}`, token: "" }),
+      for (const options of [
+        { url, token: "" },
+        { url, token: `${alice.token}x` },
+        { url, token: "nonsense", browser: true },
+        { url: `${url}?access_token=${alice.token}`, token: "" },
       ]) {
-        const error = await refused(attempt);
+        const error = await refused(TestSocket.open(options));
         assert.equal(error.status, 401);
         assert.equal(reasonOf(JSON.parse(error.body)), "ERROR_REASON_TOKEN_INVALID");
       }

@@ -23,7 +23,7 @@ export function assertConserved(records: readonly JsonRecord[], acked: readonly 
   for (const { clientMessageId, recordId, seq } of acked) {
     const record = byClientId.get(clientMessageId);
     assert.ok(record !== undefined, `message ${clientMessageId} was acked as ${seq} and is not there`);
-    assert.equal(record.recordId, recordId);
-    assert.equal(record.seq, String(seq));
+    const acked = `message ${clientMessageId} was acked as ${recordId} at ${seq}`;
+    assert.equal(`${record.recordId} at ${record.seq}`, `${recordId} at ${seq}`, acked);
   }
 }
