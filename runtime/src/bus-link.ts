@@ -154,8 +154,15 @@ export async function connectLink(options: LinkOptions): Promise<Link> {
   }
 }
 
+/** The scheme and the user may be said once for all. */
+function serverUrls(list: string): URL[] {
+  const [first = "", ...others] = list.split(",").map((url) => url.trim());
+  const { protocol } = new URL(first);
+  return [first, ...others].map((url) => new URL(url.includes("://") ? url : `${protocol}//${url}`));
+}
+
 function connectionOptions(options: LinkOptions, timeout: number, outage: Outage): ConnectionOptions {
-  const urls = options.url.split(",").map((url) => new URL(url.trim()));
+  const urls = serverUrls(options.url);
   const user = urls.find((url) => url.username !== "");
   // A whole fleet must not come back at the same moment.
   const jitter = 0.75 + Math.random() / 2;

@@ -185,7 +185,8 @@ export interface ReadOptions {
 /** The service's connection to NATS: durable streams and at-most-once signals. */
 export interface Bus {
   /**
-   * Makes the stream that the message type declares, or updates it; throws when the server's configuration still
+   * Makes the stream that the message type declares, or updates it, with what the process is told (`host.bus`) and then
+   * the overrides; throws when the server's configuration still
    * differs.
    */
   ensureStream(desc: DescMessage, overrides?: StreamOverrides): Promise<void>;

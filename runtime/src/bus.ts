@@ -25,6 +25,8 @@ export interface BusOptions extends LinkOptions {
   readonly maxPublishing?: number;
   /** How many more may wait for room. Default 10,000. */
   readonly maxWaiting?: number;
+  /** For every stream that is ensured, unless the call says otherwise. */
+  readonly streams?: StreamOverrides;
 }
 
 /** Connects to NATS; throws UNAVAILABLE when that does not work in time. */
@@ -45,11 +47,13 @@ class NatsBus implements Bus {
    */
   readonly #specs = new Map<string, ConsumerSpec>();
   readonly #consumptions = new Set<Consumption>();
+  readonly #overrides: StreamOverrides;
   #dead: DeclaredStream | undefined;
 
   constructor(link: Link, jsm: JetStreamManager, options: BusOptions) {
     this.#link = link;
     this.#jsm = jsm;
+    this.#overrides = options.streams ?? {};
     this.#window = new PublishWindow(link, {
       inFlight: options.maxPublishing ?? 512,
       waiting: options.maxWaiting ?? 10_000,
@@ -58,7 +62,7 @@ class NatsBus implements Bus {
 
   async ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
     const stream = streamOf(desc);
-    await ensureStream(this.#jsm, stream, overrides);
+    await ensureStream(this.#jsm, stream, { ...this.#overrides, ...overrides });
     if (desc.typeName === DeadLetterSchema.typeName) this.#dead = stream;
   }
 

@@ -61,7 +61,10 @@ export const choice = <T extends string>(name: string, meaning: string, fallback
     return word;
   });
 
-/** A URL of one of the schemes. */
+/** Whose clients take several servers: `scheme://a,b` or `scheme://a,scheme://b`. */
+const LISTED = new Set(["mongodb", "nats", "tls"]);
+
+/** A URL of one of the schemes; for MongoDB and NATS also a list of hosts. */
 export const url = (
   name: string,
   meaning: string,
@@ -69,11 +72,21 @@ export const url = (
   schemes: readonly string[],
 ): Key<string> =>
   key(name, schemes.map((scheme) => `${scheme}://…`).join(" | "), meaning, fallback, (value) => {
-    if (!schemes.some((scheme) => value.startsWith(`${scheme}://`)) || !URL.canParse(value)) {
+    if (!value.split(/,(?=[a-z+]+:\/\/)/).every((each, _, { length }) => isUrl(each, schemes, length > 1))) {
       throw new Error(`must be a URL that begins with ${schemes.join(":// or ")}://`);
     }
     return value;
   });
+
+/** Whether every host of it makes a URL. */
+function isUrl(value: string, schemes: readonly string[], oneOfSeveral: boolean): boolean {
+  const [, scheme = "", authority = "", rest = ""] = /^([^:]*):\/\/([^/?#]*)(.*)$/s.exec(value) ?? [];
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1).split(",");
+  const user = authority.slice(0, authority.lastIndexOf("@") + 1);
+  const several = oneOfSeveral || hosts.length > 1;
+  if (!schemes.includes(scheme) || (several && !LISTED.has(scheme))) return false;
+  return hosts.every((host) => host !== "" && URL.canParse(`${scheme}://${user}${host}${rest}`));
+}
 
 /** Words with commas between them; empty for none. */
 export const list = (name: string, meaning: string, fallback = ""): Key<readonly string[]> =>

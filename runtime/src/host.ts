@@ -37,7 +37,10 @@ export interface Host {
     at: AddressSource | undefined,
     options?: Pick<CallsOptions<M>, "timeoutMs" | "maxInFlight" | "resend">,
   ): Promise<Calls<M>>;
-  /** The connection to NATS; the process ends when it can't be had any more. */
+  /**
+   * The connection to NATS; the process ends when it can't be had any more. Streams get the size and the replicas that
+   * the process is told.
+   */
   bus(url: string): Promise<Bus>;
   /** Checks access tokens with keys that `fetchKeys` gets from auth. */
   tokenVerifier(fetchKeys: () => Promise<readonly PublicJwk[]>): TokenVerifier;
@@ -124,7 +127,9 @@ export function createHost(options: {
       return calls;
     },
     async bus(url) {
-      const bus = await connectBus({ url, name: config.instance, log, onClosed: options.onFatal });
+      const { instance: name, streamMaxBytes, streamReplicas: replicas } = config;
+      const streams = { replicas, ...(streamMaxBytes > 0 ? { maxBytes: streamMaxBytes } : {}) };
+      const bus = await connectBus({ url, name, log, streams, onClosed: options.onFatal });
       defer("bus", () => bus.close());
       return bus;
     },

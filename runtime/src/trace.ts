@@ -33,12 +33,13 @@ export const noTracing: Tracing = {
 /** Makes tracing as configured. The SDK is loaded only when spans are to be sent: it costs half a second of start-up. */
 export async function openTracing(service: string, config: ProcessConfig): Promise<Tracing> {
   if (config.otlpEndpoint === "") return noTracing;
-  const [{ TracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] =
-    await Promise.all([
+  const [{ TracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all(
+    [
       import("@opentelemetry/sdk-trace"),
       import("@opentelemetry/exporter-trace-otlp-http"),
       import("@opentelemetry/resources"),
-    ]);
+    ],
+  );
   const exporter = new OTLPTraceExporter({ url: `${config.otlpEndpoint.replace(/\/$/, "")}/v1/traces` });
   const provider = new TracerProvider({
     resource: resourceFromAttributes({

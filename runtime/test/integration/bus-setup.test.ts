@@ -5,6 +5,7 @@ import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter
 import { Retention } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
+import { testHost } from "@oceanchat/runtime/testing";
 import { consumerSpec, openBus, prepare, publishNumbers, roomStream } from "../support/bus.ts";
 
 describe("bus: streams and consumers", () => {
@@ -38,6 +39,26 @@ describe("bus: streams and consumers", () => {
     assert.equal(config.max_msg_size, 65_536);
     assert.equal(config.max_bytes, 123_456);
     assert.equal(config.num_replicas, 1);
+  });
+
+  it("gives every stream the size and the replicas that the process is told", async () => {
+    const host = testHost("sized", { OCEANCHAT_STREAM_MAX_BYTES: "222222" });
+    const wide = testHost("wide", { OCEANCHAT_STREAM_REPLICAS: "3" });
+    const plain = testHost("plain");
+    try {
+      const { streams } = await jetstreamManager(nc);
+      const maxBytes = async () => (await streams.info("SIZED")).config.max_bytes;
+      await (await host.bus(servers.natsUrl)).ensureStream(roomStream("SIZED"));
+      assert.equal(await maxBytes(), 222_222);
+      await (await plain.bus(servers.natsUrl)).ensureStream(roomStream("SIZED"));
+      assert.equal(await maxBytes(), 4 * 1024 * 1024);
+      await (await host.bus(servers.natsUrl)).ensureStream(roomStream("SIZED"), { maxBytes: 333_333 });
+      assert.equal(await maxBytes(), 333_333);
+      const three = (await wide.bus(servers.natsUrl)).ensureStream(roomStream("WIDE"));
+      await assert.rejects(three, /replicas > 1 not supported/);
+    } finally {
+      await Promise.all([host.stop(), wide.stop(), plain.stop()]);
+    }
   });
 
   it("may be asked for by several services at once, and again", async () => {
@@ -98,6 +119,15 @@ describe("bus: streams and consumers", () => {
       await (await consume()).stop();
     } finally {
       await fresh.close();
+    }
+  });
+
+  it("connects to whichever of several servers answers", async () => {
+    const { host } = new URL(servers.natsUrl);
+    for (const url of [`nats://127.0.0.1:1,nats://${host}`, `nats://127.0.0.1:1,${host}`]) {
+      const other = await openBus(url);
+      assert.equal(other.connected(), true);
+      await other.close();
     }
   });
 

@@ -6,20 +6,6 @@ export const messageKeys = {
     "nats",
     "tls",
   ]),
-  streamMaxBytes: integer(
-    "OCEANCHAT_STREAM_MAX_BYTES",
-    "Largest size of a stream on disk, in bytes; 0: as the contract declares it. The same for every service.",
-    0,
-    0,
-    Number.MAX_SAFE_INTEGER,
-  ),
-  streamReplicas: integer(
-    "OCEANCHAT_STREAM_REPLICAS",
-    "How many NATS servers keep a copy of a stream. The same for every service.",
-    1,
-    1,
-    5,
-  ),
   mongodbUrl: url(
     "OCEANCHAT_MONGODB_URL",
     "The message store, read for quiet logs and for repeats.",

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { MessageService } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
-import type { StreamOverrides } from "@oceanchat/runtime/bus-types";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
@@ -21,7 +20,7 @@ export async function start(host: Host): Promise<void> {
   const store = await openStore(config, host.log);
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
-  await bus.ensureStream(LogEntrySchema, overrides(config.streamMaxBytes, config.streamReplicas));
+  await bus.ensureStream(LogEntrySchema);
   const peers = await openPeers(host, config);
   const clock = {
     now: host.now,
@@ -37,10 +36,6 @@ export async function start(host: Host): Promise<void> {
     mesh: [implement(MessageMeshService, messageMeshHandlers(core, host.tracing))],
     verify: host.tokenVerifier(peers.signingKeys),
   });
-}
-
-function overrides(maxBytes: number, replicas: number): StreamOverrides {
-  return maxBytes > 0 ? { maxBytes, replicas } : { replicas };
 }
 
 if (import.meta.main) await runProcess("message", messageKeys, start);

@@ -14,12 +14,8 @@ import { openPeers } from "./peers.ts";
 export async function start(host: Host): Promise<void> {
   const config = readConfig(orchestratorKeys, host.env);
   const bus = await host.bus(config.natsUrl);
-  const overrides = {
-    replicas: config.streamReplicas,
-    ...(config.streamMaxBytes > 0 ? { maxBytes: config.streamMaxBytes } : {}),
-  };
   for (const schema of [DeadLetterSchema, LogEntrySchema, OnlineTaskSchema, OfflineTaskSchema]) {
-    await bus.ensureStream(schema, overrides);
+    await bus.ensureStream(schema);
   }
   const { groups, presence } = await openPeers(host, config);
   const core = createOrchestratorCore({

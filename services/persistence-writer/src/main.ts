@@ -16,12 +16,8 @@ export async function start(host: Host): Promise<void> {
   const store = await openStore(config, host.log);
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
-  const overrides = {
-    replicas: config.streamReplicas,
-    ...(config.streamMaxBytes > 0 ? { maxBytes: config.streamMaxBytes } : {}),
-  };
-  await bus.ensureStream(DeadLetterSchema, overrides);
-  await bus.ensureStream(LogEntrySchema, overrides);
+  await bus.ensureStream(DeadLetterSchema);
+  await bus.ensureStream(LogEntrySchema);
   const consumption = await consumeLog(bus, createWriterCore(store), host.log);
   host.defer("consumer", () => consumption.stop());
   host.defer("lag report", reportLag(consumption, host.log, LAG_REPORT_MS));

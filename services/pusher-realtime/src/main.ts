@@ -15,12 +15,8 @@ import type { Journal } from "./ports.ts";
 export async function start(host: Host): Promise<void> {
   const config = readConfig(pusherKeys, host.env);
   const bus = await host.bus(config.natsUrl);
-  const overrides = {
-    replicas: config.streamReplicas,
-    ...(config.streamMaxBytes > 0 ? { maxBytes: config.streamMaxBytes } : {}),
-  };
   for (const schema of [DeadLetterSchema, OnlineTaskSchema, OfflineTaskSchema]) {
-    await bus.ensureStream(schema, overrides);
+    await bus.ensureStream(schema);
   }
   const { gateways, presence } = await openPeers(host, config);
   const core = createPusherCore({
