@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MongoClient } from "mongodb";
 import { assertConserved } from "../support/conserved.ts";
 import { installation } from "../support/shared-installation.ts";
 import { SteadySender } from "../support/steady-sender.ts";
@@ -23,6 +24,22 @@ const VICTIMS = [
   "mongodb",
   "envoy",
 ];
+
+/** The ids of a conversation's records in the store itself, in order, as soon as there are as many as expected. */
+async function untilStored(conversationId: string, expected: number): Promise<string[]> {
+  const mongo = await MongoClient.connect(installation().mesh.endpoints.infra.mongodb);
+  try {
+    const stored = mongo.db("oceanchat").collection<{ recordId: string }>("records");
+    const began = Date.now();
+    for (;;) {
+      const found = await stored.find({ conversationId }).sort({ seq: 1 }).toArray();
+      if (found.length >= expected || Date.now() - began > 60_000) return found.map(({ recordId }) => recordId);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  } finally {
+    await mongo.close();
+  }
+}
 
 describe("kill -9 of each process under a light load", () => {
   let sender: SteadySender;
@@ -65,6 +82,10 @@ describe("kill -9 of each process under a light load", () => {
     assert.deepEqual(sender.refused, []);
     const records = await bob.records(conversationId);
     assertConserved(records, sender.acked);
+    assert.deepEqual(
+      await untilStored(conversationId, records.length),
+      records.map(({ recordId }) => recordId),
+    );
     assert.ok(sender.acked.length > 50, `${sender.acked.length} messages were sent`);
   });
 
