@@ -16,6 +16,7 @@ import {
   assignAddresses,
   environmentOf,
   type Instance,
+  nodeFlagsOf,
   SERVICE_NAMES,
   type ServerUrls,
   type ServiceName,
@@ -162,7 +163,7 @@ function serviceSpec(
   return {
     instance,
     command: process.execPath,
-    args: [...config.nodeFlags, layout.service(name)],
+    args: [...nodeFlagsOf(name, config), layout.service(name)],
     env: { ...env, NODE_COMPILE_CACHE: join(layout.state, "compile-cache") },
     cwd: layout.root,
     ports,

@@ -10,6 +10,8 @@ type ServiceRow = {
   readonly sockets: boolean;
   /** Stopped from the highest to the lowest: first whoever takes in work, last whoever is asked. */
   readonly tier: number;
+  /** Flags of its node; `OCEANCHAT_NODE_FLAGS` come after them. */
+  readonly nodeFlags?: readonly string[];
 };
 
 /** The one table of services. Each is the folder services/<name>; each has a mesh door. */
@@ -26,7 +28,14 @@ export const SERVICES = {
   message: { instances: 1, public: true, sockets: false, tier: 2 },
   router: { instances: 1, public: false, sockets: false, tier: 3 },
   // Two, so that delivery from one gateway to another is always exercised.
-  "ws-gateway": { instances: 2, public: false, sockets: true, tier: 4 },
+  "ws-gateway": {
+    instances: 2,
+    public: false,
+    sockets: true,
+    tier: 4,
+    // A third of the memory per idle connection; the service's README has the figures, its start script the same flag.
+    nodeFlags: ["--max-semi-space-size=8"],
+  },
 } as const satisfies Record<string, ServiceRow>;
 
 export type ServiceName = keyof typeof SERVICES;
@@ -99,6 +108,12 @@ export function environmentOf(
 }
 
 const constantCase = (name: string): string => name.toUpperCase().replaceAll("-", "_");
+
+/** The flags that a service's node runs with. */
+export function nodeFlagsOf(name: ServiceName, { nodeFlags }: Pick<InfraConfig, "nodeFlags">): string[] {
+  const row: ServiceRow = SERVICES[name];
+  return [...(row.nodeFlags ?? []), ...nodeFlags];
+}
 
 /** Groups of instances in the order in which they are stopped. */
 export function stopOrder(addresses: Addresses): string[][] {

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { loadInfraConfig } from "@oceanchat/infra/config";
 import { endpointsOf } from "@oceanchat/infra/endpoints";
 import { laptopClusters } from "@oceanchat/infra/envoy-clusters";
-import { type Addresses, environmentOf, SERVICE_NAMES, SERVICES, stopOrder } from "@oceanchat/infra/topology";
+import { layoutOf } from "@oceanchat/infra/layout";
+import {
+  type Addresses,
+  environmentOf,
+  nodeFlagsOf,
+  SERVICE_NAMES,
+  SERVICES,
+  stopOrder,
+} from "@oceanchat/infra/topology";
 import { parse } from "yaml";
 
 const servers = { nats: "nats://n", redis: "redis://r", mongodb: "mongodb://m" };
@@ -32,6 +42,16 @@ describe("topology", () => {
     assert.equal(env.OCEANCHAT_MONGODB_DATABASE, "oceanchat");
     assert.equal(env.OCEANCHAT_WS_GATEWAY_ADDRESSES?.split(",").length, 2);
     assert.equal(env.OCEANCHAT_PERSISTENCE_WRITER_ADDRESSES, `127.0.0.1:${all["persistence-writer"][0]?.ports.mesh}`);
+  });
+
+  it("starts gateways with a small young generation, and everything with the flags that it is told", () => {
+    const config = loadInfraConfig({ OCEANCHAT_NODE_FLAGS: "--max-semi-space-size=32 --cpu-prof" });
+    assert.deepEqual(nodeFlagsOf("auth", config), ["--max-semi-space-size=32", "--cpu-prof"]);
+    // Of a flag that comes twice, node takes the last.
+    const [own, ...told] = nodeFlagsOf("ws-gateway", config);
+    assert.deepEqual(told, ["--max-semi-space-size=32", "--cpu-prof"]);
+    const { scripts } = JSON.parse(readFileSync(join(layoutOf().root, "services/ws-gateway/package.json"), "utf8"));
+    assert.equal(scripts.start, `node ${own} src/main.ts`);
   });
 
   it("stops the gateways first and whoever is asked last", () => {
