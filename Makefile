@@ -15,13 +15,24 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# A link to the process that installs: two makes at once would install over each other. A dead owner's link is taken over.
+INSTALL_LOCK := .oceanchat/install.lock
+# Whoever is interrupted while he waits must not remove what the other has installed.
+.PRECIOUS: node_modules/.package-lock.json
+
 .PHONY: install
 install: node_modules/.package-lock.json ## Install the npm packages when package-lock.json has changed
 
 node_modules/.package-lock.json: package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js (any version from 20 on) from your package manager"; exit 1; }
-	npm ci --no-audit --no-fund
-	@touch $@
+	@mkdir -p $(dir $(INSTALL_LOCK)); told=; \
+	until ln -s $$$$ $(INSTALL_LOCK) 2>/dev/null; do \
+	  owner=$$(readlink $(INSTALL_LOCK) || true); \
+	  if [ -n "$$owner" ] && ! kill -0 "$$owner" 2>/dev/null; then rm -f $(INSTALL_LOCK); continue; fi; \
+	  [ -n "$$told" ] || echo "waiting for process $$owner, which installs the packages ($(INSTALL_LOCK))"; told=1; sleep 0.5; \
+	done; \
+	trap 'rm -f $(INSTALL_LOCK)' EXIT; \
+	if [ ! $@ -nt $< ]; then echo "npm ci --no-audit --no-fund"; npm ci --no-audit --no-fund; touch $@; fi
 
 .PHONY: up
 up: install ## Start everything on this machine and print the URLs; Ctrl-C stops it
