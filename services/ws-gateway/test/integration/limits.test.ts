@@ -171,7 +171,8 @@ describe("limits", () => {
     await connect();
     const refusal: Refusal = await WsClient.refused(gateway.at.wsPort);
     assert.equal(refusal.status, 503);
-    assert.equal(refusal.body.details[0]?.reason, "ERROR_REASON_OVERLOADED");
+    const [info] = refusal.body.details;
+    assert.deepEqual([info?.reason, info?.domain], ["ERROR_REASON_TOO_MANY_CONNECTIONS", "gateway.oceanchat"]);
     assert.equal(refusal.headers["retry-after"], "5");
   });
 

@@ -204,7 +204,9 @@ describe("WebSocket", () => {
       for (const protocols of [[], ["oceanchat.v2"], ["OceanChat.V1"]]) {
         const { status, body } = await WsClient.refused(port, { protocols });
         assert.equal(status, 400);
-        assert.equal(reasonOf(body), "ERROR_REASON_MALFORMED");
+        assert.equal(body.code, 3);
+        assert.equal(reasonOf(body), "ERROR_REASON_SUBPROTOCOL_MISSING");
+        assert.equal(body.details[0]?.domain, "gateway.oceanchat");
       }
     });
 
@@ -221,6 +223,8 @@ describe("WebSocket", () => {
         const { status, body } = await WsClient.refused(port, { headers: { origin } });
         assert.equal(status, 403, origin);
         assert.equal(body.code, 7);
+        assert.equal(reasonOf(body), "ERROR_REASON_ORIGIN_NOT_ALLOWED");
+        assert.equal(body.details[0]?.domain, "gateway.oceanchat");
       }
     });
 

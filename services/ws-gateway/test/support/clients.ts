@@ -21,7 +21,11 @@ export const hint = (conversationId: string, headSeq = 1n): Uint8Array =>
 
 export interface Refusal {
   readonly status: number | undefined;
-  readonly body: { readonly code: number; readonly message: string; readonly details: { readonly reason?: string }[] };
+  readonly body: {
+    readonly code: number;
+    readonly message: string;
+    readonly details: { readonly reason?: string; readonly domain?: string }[];
+  };
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
