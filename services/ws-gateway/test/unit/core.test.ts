@@ -93,7 +93,7 @@ describe("readUpgrade", () => {
     ["an empty token", offer("oceanchat.v1", "oceanchat.bearer."), "ERROR_REASON_TOKEN_INVALID"],
     ["a token first", offer("oceanchat.bearer.abc", "oceanchat.v1"), "ERROR_REASON_TOKEN_INVALID"],
     ["no subprotocol", { authorization: "Bearer abc" }, "ERROR_REASON_SUBPROTOCOL_MISSING"],
-    ["a token alone", offer("oceanchat.bearer.abc"), "ERROR_REASON_MALFORMED"],
+    ["a token alone", offer("oceanchat.bearer.abc"), "ERROR_REASON_SUBPROTOCOL_MISSING"],
     [
       "a stranger's page",
       { authorization: "Bearer abc", origin: "https://chat.example.evil", ...offer("oceanchat.v1") },
