@@ -13,7 +13,12 @@ const LAG_REPORT_MS = 30_000;
 /** Starts persistence-writer. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(writerKeys, host.env);
-  const store = await openStore(config, host.log);
+  const store = await openStore({
+    url: config.mongodbUrl,
+    database: config.mongodbDatabase,
+    name: host.instance,
+    log: host.log,
+  });
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(DeadLetterSchema);

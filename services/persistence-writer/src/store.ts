@@ -5,15 +5,15 @@ import {
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import type { Host } from "@oceanchat/runtime/host";
-import { type Collection, type Db, MongoBulkWriteError, MongoClient, MongoError, type WriteError } from "mongodb";
+import { insertEach, isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
+import type { Collection, Db, WriteError } from "mongodb";
 import { RecordRefusedError } from "./errors.ts";
 import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
 
-const DUPLICATE_KEY = 11000;
 /** BadValue, DollarPrefixedFieldName, DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong: the document's own fault. */
 const REFUSED = new Set([2, 52, 121, 10334, 17280]);
-const START_MS = 30_000;
+/** How long the largest batch may take, and more. */
+const SILENCE_MS = 20_000;
 
 /** `_id` is the record's id: it makes the insert idempotent by itself and saves an index. */
 interface RecordDocument {
@@ -43,46 +43,22 @@ interface UserConversationDocument {
   lastTime: Date;
 }
 
-/** Connects to the message store and makes its indexes, waiting for the server up to half a minute. */
-export async function openStore(
-  { mongodbUrl, mongodbDatabase }: { readonly mongodbUrl: string; readonly mongodbDatabase: string },
-  log: Host["log"],
-): Promise<MongoStore> {
-  const client = new MongoClient(mongodbUrl, {
-    appName: "oceanchat-persistence-writer",
-    maxPoolSize: 20,
-    serverSelectionTimeoutMS: 5000,
-    // A server that has stopped to answer must not hold a batch for ever: it is written again, which changes nothing.
-    socketTimeoutMS: 20_000,
-    useBigInt64: true,
-    writeConcern: { w: "majority", journal: true },
+/** Connects to the message store and makes its indexes. */
+export const openStore = (options: MongoOptions): Promise<MongoStore & { close(): Promise<void> }> =>
+  // A server that has stopped to answer must not hold a batch for ever: it is written again, which changes nothing.
+  openMongo({ ...options, silenceMs: SILENCE_MS }, async (db) => {
+    const store = new MongoStore(db);
+    await store.createIndexes();
+    return store;
   });
-  const store = new MongoStore(client, client.db(mongodbDatabase));
-  const deadline = performance.now() + START_MS;
-  for (;;) {
-    try {
-      await store.createIndexes();
-      return store;
-    } catch (error) {
-      if (!(error instanceof MongoError) || performance.now() > deadline) {
-        await client.close();
-        throw error;
-      }
-      log.warn({ err: error }, "the document store is not ready yet");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-}
 
 /** The message store's writing side. */
 export class MongoStore implements Store {
-  readonly #client: MongoClient;
   readonly #records: Collection<RecordDocument>;
   readonly #heads: Collection<HeadDocument>;
   readonly #userConversations: Collection<UserConversationDocument>;
 
-  constructor(client: MongoClient, db: Db) {
-    this.#client = client;
+  constructor(db: Db) {
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
     this.#heads = db.collection(getOption(StoredHeadSchema, collection));
     this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
@@ -102,19 +78,10 @@ export class MongoStore implements Store {
   }
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
-    try {
-      await this.#records.insertMany(rows.map(recordDocument), { ordered: false });
-      return [];
-    } catch (error) {
-      if (!(error instanceof MongoBulkWriteError)) throw error;
-      const errors = [error.writeErrors].flat();
-      // A lost connection looks the same, but for the rows that it says nothing about.
-      const answered = error.insertedCount + errors.length === rows.length;
-      if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
-      const other = errors.find(({ code }) => code !== DUPLICATE_KEY);
-      if (other !== undefined) throw refusal(other, error);
-      return errors.map(({ index }) => index);
-    }
+    const errors = await insertEach(this.#records, rows.map(recordDocument));
+    const other = errors.find((error) => !isDuplicateKey(error));
+    if (other !== undefined) throw refusal(other);
+    return errors.map(({ index }) => index);
   }
 
   async placesOf(recordIds: readonly string[]) {
@@ -153,10 +120,6 @@ export class MongoStore implements Store {
       { ordered: false },
     );
   }
-
-  close(): Promise<void> {
-    return this.#client.close();
-  }
 }
 
 function recordDocument({ clientMessageId, ...row }: RecordRow): RecordDocument {
@@ -164,7 +127,7 @@ function recordDocument({ clientMessageId, ...row }: RecordRow): RecordDocument 
   return { _id: row.recordId, ...row, ...(clientMessageId === undefined ? {} : { clientMessageId }) };
 }
 
-function refusal(error: WriteError, cause: unknown): Error {
+function refusal(error: WriteError): Error {
   const text = `the store refuses a record: ${error.code} ${error.errmsg ?? ""}`;
-  return REFUSED.has(error.code) ? new RecordRefusedError(text, { cause }) : new Error(text, { cause });
+  return REFUSED.has(error.code) ? new RecordRefusedError(text) : new Error(text);
 }
