@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { pino } from "pino";
 import { type AddressSource, parseAddresses } from "./addresses.ts";
 import type { Env } from "./config.ts";
+import { ServiceError } from "./fail.ts";
 import { createHost, type RunningHost, type Served, type Start } from "./host.ts";
 import { readProcessConfig } from "./process-config.ts";
 import { noTracing } from "./trace.ts";
@@ -46,4 +48,15 @@ export async function startService(service: string, start: Start, env: Env = {})
     throw error;
   }
   return { host, served, mesh: parseAddresses(`127.0.0.1:${served.meshPort}`) };
+}
+
+/** Checks that something is refused for a reason, named without its prefix. */
+export async function refused(what: Promise<unknown>, reason: string): Promise<ServiceError> {
+  const thrown = await what.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.ok(thrown instanceof ServiceError, `expected ${reason}, got ${String(thrown)}`);
+  assert.equal(thrown.reason, `ERROR_REASON_${reason}`);
+  return thrown;
 }

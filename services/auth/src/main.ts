@@ -4,6 +4,7 @@ import { AuthService } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { v7 } from "uuid";
 import { authKeys } from "./config.ts";
@@ -18,8 +19,7 @@ import { createTokenSigner } from "./tokens.ts";
 /** Starts the auth service. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(authKeys, host.env);
-  const { mongodbUrl: url, mongodbDatabase: database } = config;
-  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const keys =
     config.signingKeyPem === undefined

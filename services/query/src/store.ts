@@ -6,8 +6,8 @@ import {
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { shared } from "@oceanchat/runtime/fail";
-import { type Binary, type Collection, type Document, MongoClient } from "mongodb";
+import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
+import type { Db, Document } from "mongodb";
 import type { RecordStore } from "./ports.ts";
 
 // The shapes are declared in records/v1/store.proto and written by persistence-writer, which also makes the indexes.
@@ -17,7 +17,7 @@ interface RecordDocument extends Document {
   readonly senderUserId: string;
   readonly kind: string;
   readonly streamSequence: bigint;
-  readonly record: Binary;
+  readonly record: Uint8Array;
 }
 
 interface HeadDocument extends Document {
@@ -38,65 +38,60 @@ export interface MongoRecordStore extends RecordStore {
   close(): Promise<void>;
 }
 
-/** Connects to the message store. Reads wait at most 5 s for a server. */
-export async function openStore(url: string, database: string): Promise<MongoRecordStore> {
-  const client = new MongoClient(url, { useBigInt64: true, maxPoolSize: 20, serverSelectionTimeoutMS: 5_000 });
-  const db = client.db(database);
-  const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
-  const store = storeOver(
-    named<RecordDocument>(StoredRecordSchema),
-    named<HeadDocument>(StoredHeadSchema),
-    named<UserConversationDocument>(StoredUserConversationSchema),
-  );
-  return { ...store, close: () => client.close() };
-}
+/** Connects to the message store. */
+export const openStore = (options: MongoOptions): Promise<MongoRecordStore> => openMongo(options, storeOver);
 
-function storeOver(
-  records: Collection<RecordDocument>,
-  heads: Collection<HeadDocument>,
-  userConversations: Collection<UserConversationDocument>,
-): RecordStore {
+function storeOver(db: Db): RecordStore {
+  const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
+  const records = named<RecordDocument>(StoredRecordSchema);
+  const heads = named<HeadDocument>(StoredHeadSchema);
+  const userConversations = named<UserConversationDocument>(StoredUserConversationSchema);
   return {
     async range(conversationId, fromSeq, toSeq) {
-      const found = await records
-        .find({ conversationId, seq: { $gte: fromSeq, $lte: toSeq } }, { projection: { record: 1, streamSequence: 1 } })
-        .sort({ seq: 1 })
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() =>
+        records
+          .find(
+            { conversationId, seq: { $gte: fromSeq, $lte: toSeq } },
+            { projection: { record: 1, streamSequence: 1 } },
+          )
+          .sort({ seq: 1 })
+          .toArray(),
+      );
       return found.map(({ record, streamSequence }) => ({
-        record: fromBinary(RecordSchema, record.buffer.subarray(0, record.position)),
+        record: fromBinary(RecordSchema, record),
         streamSequence: Number(streamSequence),
       }));
     },
     async streamSequenceBefore(conversationId, seq) {
-      const found = await records
-        .findOne({ conversationId, seq: { $lt: seq } }, { sort: { seq: -1 }, projection: { streamSequence: 1 } })
-        .catch(unreachable);
+      const found = await reading(() =>
+        records.findOne(
+          { conversationId, seq: { $lt: seq } },
+          { sort: { seq: -1 }, projection: { streamSequence: 1 } },
+        ),
+      );
       return found === null ? undefined : Number(found.streamSequence);
     },
     async heads(conversationIds) {
-      const found = await heads
-        .find({ _id: { $in: [...conversationIds] } })
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() => heads.find({ _id: { $in: [...conversationIds] } }).toArray());
       return new Map(found.map((head) => [head._id, { seq: head.headSeq, lastTimeMs: head.lastTime.getTime() }]));
     },
     async directConversations(userId, after, limit) {
-      const found = await userConversations
-        .find(after === undefined ? { userId } : { userId, ...following(after) })
-        .sort({ lastTime: -1, conversationId: -1 })
-        .limit(limit)
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() =>
+        userConversations
+          .find(after === undefined ? { userId } : { userId, ...following(after) })
+          .sort({ lastTime: -1, conversationId: -1 })
+          .limit(limit)
+          .toArray(),
+      );
       return found.map(({ conversationId, lastTime }) => ({ conversationId, lastTimeMs: lastTime.getTime() }));
     },
     countMessagesOfOthers: ({ conversationId, userId, fromSeq, toSeq, limit }) =>
-      records
-        .countDocuments(
+      reading(() =>
+        records.countDocuments(
           { conversationId, seq: { $gte: fromSeq, $lte: toSeq }, kind: "message", senderUserId: { $ne: userId } },
           { limit },
-        )
-        .catch(unreachable),
+        ),
+      ),
   };
 }
 
@@ -104,8 +99,4 @@ function storeOver(
 function following({ lastTimeMs, conversationId }: { readonly lastTimeMs: number; readonly conversationId: string }) {
   const lastTime = new Date(lastTimeMs);
   return { $or: [{ lastTime: { $lt: lastTime } }, { lastTime, conversationId: { $lt: conversationId } }] };
-}
-
-function unreachable(error: unknown): never {
-  throw shared.unavailable("the message store can't be read", error);
 }

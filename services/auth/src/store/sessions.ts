@@ -1,6 +1,6 @@
 import { shared } from "@oceanchat/runtime/fail";
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { Session, SessionPlace, SessionStore } from "../ports.ts";
 
 interface SessionDocument extends Omit<Session, "sessionId"> {

@@ -4,19 +4,20 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { pino } from "pino";
 import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
-import { type MongoStore, openStore } from "../../src/store.ts";
+import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
+
+const log = pino({ level: "silent" });
 
 describe("MongoStore", () => {
   let servers: TestServers;
-  let store: MongoStore;
+  let store: Awaited<ReturnType<typeof openStore>>;
   let core: WriterCore;
 
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    const at = { mongodbUrl: servers.mongodbUrl, mongodbDatabase: "oceanchat" };
-    store = await openStore(at, pino({ level: "silent" }));
+    store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log });
     await store.createIndexes(); // as the next process does at its start
     core = createWriterCore(store);
   });
@@ -69,8 +70,8 @@ describe("MongoStore", () => {
     });
     await once(proxy.listen(0, "127.0.0.1"), "listening");
     const { port: proxyPort } = proxy.address() as AddressInfo;
-    const mongodbUrl = servers.mongodbUrl.replace(host, `127.0.0.1:${proxyPort}`);
-    const cut = await openStore({ mongodbUrl, mongodbDatabase: "oceanchat" }, pino({ level: "silent" }));
+    const url = servers.mongodbUrl.replace(host, `127.0.0.1:${proxyPort}`);
+    const cut = await openStore({ url, database: "oceanchat", name: "test", log });
     try {
       proxy.close();
       for (const socket of sockets) socket.destroy();

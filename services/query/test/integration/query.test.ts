@@ -40,7 +40,7 @@ describe("query over the message store and the log", () => {
     host = testHost("query");
     bus = await host.bus(servers.natsUrl);
     await bus.ensureStream(LogEntrySchema);
-    store = await openStore(servers.mongodbUrl, "query");
+    store = await openStore({ url: servers.mongodbUrl, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl);
     db = mongo.db("query");
     core = createQueryCore({ store, log: openLog(bus), peers });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { decodePageToken, encodePageToken, pageSizeOf } from "../../src/page-token.ts";
-import { refused } from "../support/reasons.ts";
+import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
+import { refused } from "@oceanchat/runtime/testing";
 
 const idOf = ({ id }: Readonly<Record<string, unknown>>) => (typeof id === "string" ? id : undefined);
 

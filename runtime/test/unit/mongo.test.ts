@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
+import { refused } from "@oceanchat/runtime/testing";
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError, type TopologyDescription } from "mongodb";
-import { isDuplicate, reading, writing } from "../../src/mongo.ts";
-import { refused } from "../support/reasons.ts";
 
 const topology: Pick<TopologyDescription, "type"> = { type: "Unknown" };
 const lost = new MongoNetworkError("connection closed");
