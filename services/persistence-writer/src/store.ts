@@ -5,15 +5,15 @@ import {
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { insertEach, isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
-import type { Collection, Db, WriteError } from "mongodb";
+import { isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
+import { type Collection, type Db, MongoBulkWriteError, type WriteError } from "mongodb";
 import { RecordRefusedError } from "./errors.ts";
 import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
 
 /** BadValue, DollarPrefixedFieldName, DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong: the document's own fault. */
 const REFUSED = new Set([2, 52, 121, 10334, 17280]);
-/** How long the largest batch may take, and more. */
-const SILENCE_MS = 20_000;
+/** How long a write may take, in milliseconds: more than the largest batch needs. */
+const WRITE_MS = 20_000;
 
 /** `_id` is the record's id: it makes the insert idempotent by itself and saves an index. */
 interface RecordDocument {
@@ -44,10 +44,12 @@ interface UserConversationDocument {
 }
 
 /** Connects to the message store and makes its indexes. */
-export const openStore = (options: MongoOptions): Promise<MongoStore & { close(): Promise<void> }> =>
-  // A server that has stopped to answer must not hold a batch for ever: it is written again, which changes nothing.
-  openMongo({ ...options, silenceMs: SILENCE_MS }, async (db) => {
-    const store = new MongoStore(db);
+export const openStore = (
+  options: MongoOptions,
+  writeMs = WRITE_MS,
+): Promise<MongoStore & { close(): Promise<void> }> =>
+  openMongo({ silenceMs: writeMs, ...options }, async (db) => {
+    const store = new MongoStore(db, writeMs);
     await store.createIndexes();
     return store;
   });
@@ -58,10 +60,13 @@ export class MongoStore implements Store {
   readonly #heads: Collection<HeadDocument>;
   readonly #userConversations: Collection<UserConversationDocument>;
 
-  constructor(db: Db) {
+  readonly #writeMs: number;
+
+  constructor(db: Db, writeMs: number) {
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
     this.#heads = db.collection(getOption(StoredHeadSchema, collection));
     this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
+    this.#writeMs = writeMs;
   }
 
   async createIndexes(): Promise<void> {
@@ -78,10 +83,19 @@ export class MongoStore implements Store {
   }
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
-    const errors = await insertEach(this.#records, rows.map(recordDocument));
-    const other = errors.find((error) => !isDuplicateKey(error));
-    if (other !== undefined) throw refusal(other);
-    return errors.map(({ index }) => index);
+    try {
+      await this.#inTime((options) => this.#records.insertMany(rows.map(recordDocument), options));
+      return [];
+    } catch (error) {
+      if (!(error instanceof MongoBulkWriteError)) throw error;
+      const errors = [error.writeErrors].flat();
+      // A lost connection looks the same, but for the rows that it says nothing about.
+      const answered = error.insertedCount + errors.length === rows.length;
+      if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
+      const other = errors.find((each) => !isDuplicateKey(each));
+      if (other !== undefined) throw refusal(other);
+      return errors.map(({ index }) => index);
+    }
   }
 
   async placesOf(recordIds: readonly string[]) {
@@ -99,26 +113,37 @@ export class MongoStore implements Store {
 
   async moveHeads(heads: readonly Head[]): Promise<void> {
     if (heads.length === 0) return;
-    await this.#heads.bulkWrite(
-      heads.map(({ conversationId, ...move }) => ({
-        updateOne: { filter: { _id: conversationId }, update: { $max: move }, upsert: true },
-      })),
-      { ordered: false },
-    );
+    const moves = heads.map(({ conversationId, ...move }) => ({
+      updateOne: { filter: { _id: conversationId }, update: { $max: move }, upsert: true },
+    }));
+    await this.#inTime((options) => this.#heads.bulkWrite(moves, options));
   }
 
   async moveUserConversations(conversations: readonly UserConversation[]): Promise<void> {
     if (conversations.length === 0) return;
-    await this.#userConversations.bulkWrite(
-      conversations.map(({ userId, conversationId, lastTime }) => ({
-        updateOne: {
-          filter: { _id: `${userId}:${conversationId}` },
-          update: { $max: { lastTime }, $setOnInsert: { userId, conversationId } },
-          upsert: true,
-        },
-      })),
-      { ordered: false },
-    );
+    const moves = conversations.map(({ userId, conversationId, lastTime }) => ({
+      updateOne: {
+        filter: { _id: `${userId}:${conversationId}` },
+        update: { $max: { lastTime }, $setOnInsert: { userId, conversationId } },
+        upsert: true,
+      },
+    }));
+    await this.#inTime((options) => this.#userConversations.bulkWrite(moves, options));
+  }
+
+  /**
+   * Gives a write up after a time. The driver waits for ever to write to a socket that it has closed itself, whatever its
+   * own timeouts are; but it heeds a signal at every step, though its types name one only for reads.
+   */
+  async #inTime(write: (options: { readonly ordered: false; readonly signal: AbortSignal }) => Promise<unknown>) {
+    const deadline = new AbortController();
+    const late = () => deadline.abort(new Error(`the store did not answer in ${this.#writeMs} ms`));
+    const timer = setTimeout(late, this.#writeMs);
+    try {
+      await write({ ordered: false, signal: deadline.signal });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

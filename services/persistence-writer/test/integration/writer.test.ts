@@ -130,6 +130,7 @@ describe("persistence-writer", () => {
     const sequence = await append(logEntry);
     await append(entry(1, 51, { conversationId: GROUP, body: { case: "recall", value: { targetSeq: 1n } } }));
     await untilStored([DIRECT, GROUP], 2);
+    assert.equal(await writer.end("SIGTERM"), 0); // the lists come after the records
     const row = await db.collection("records").findOne({ conversationId: DIRECT, seq: 1n });
     assert.ok(row);
     const { record, ...rest } = row;
@@ -170,6 +171,7 @@ describe("persistence-writer", () => {
     assert.equal(letters[0]?.sequence, BigInt(sequence));
     assert.deepEqual(new Uint8Array(letters[0].payload), poison);
     assert.match(letters[1]?.reason ?? "", /lies there already/);
+    await writer.end("SIGTERM");
     assert.match(writer.log(), /THE LOG CONTRADICTS THE STORE/);
     assert.equal((await db.collection("records").findOne({ conversationId, seq: 1n }))?.recordId, id(60));
   });
