@@ -13,7 +13,7 @@ import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
 /** BadValue, DollarPrefixedFieldName, DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong: the document's own fault. */
 const REFUSED = new Set([2, 52, 121, 10334, 17280]);
 /** How long a write may take, in milliseconds: more than the largest batch needs. */
-const WRITE_MS = 20_000;
+const WRITE_MS = 10_000;
 
 /** `_id` is the record's id: it makes the insert idempotent by itself and saves an index. */
 interface RecordDocument {
