@@ -8,7 +8,6 @@ import {
   MongoClientClosedError,
   MongoError,
   MongoServerError,
-  MongoServerSelectionError,
   MongoTopologyClosedError,
   MongoWriteConcernError,
   type OptionalUnlessRequiredId,
@@ -29,8 +28,8 @@ const DUPLICATE_KEY = 11_000;
  * the driver's own list, and the latter.
  */
 const PASSING = new Set([6, 7, 43, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
-/** Elsewhere the driver repeats a write by itself, and this error may hide that the first one was sent. */
-const NEVER_REPEATED = new Set(["Unknown", "Single"]);
+/** What the driver passes on as it is when it writes to a connection that the server is closing. */
+const BROKEN = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END"]);
 
 /** How a service uses the document store. */
 export interface MongoOptions {
@@ -76,11 +75,12 @@ export async function openMongo<S extends object>(
   const giveUpAt = performance.now() + START_MS;
   for (;;) {
     try {
+      // Not by the first operation: a client whose first try fails that way stays closed.
+      await client.connect();
       await db.command({ ping: 1 });
       return Object.assign(await open(db), { close: () => client.close() });
     } catch (error) {
-      const final = !(error instanceof MongoError) || error instanceof MongoAPIError;
-      if (final || performance.now() > giveUpAt) {
+      if (!mayPass(error) || performance.now() > giveUpAt) {
         await client.close();
         throw error;
       }
@@ -100,12 +100,14 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs a write: one that may have happened is OUTCOME_UNKNOWN, one that was certainly never sent is UNAVAILABLE. */
+/**
+ * Runs a write: one that may have happened is OUTCOME_UNKNOWN. So is one for which no server was found: the driver
+ * repeats a write by itself, and the error doesn't tell whether the first one was sent.
+ */
 export async function writing<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    if (wasNeverSent(error)) throw shared.unavailable("the store cannot be reached", error);
     if (isLost(error)) throw shared.outcomeUnknown("the store did not answer", error);
     throw error;
   }
@@ -138,13 +140,16 @@ export async function insertEach<T extends Document>(
 /** Whether a document was refused because another one has its key. */
 export const isDuplicateKey = ({ code }: WriteError): boolean => code === DUPLICATE_KEY;
 
-function wasNeverSent(error: unknown): boolean {
-  return error instanceof MongoServerSelectionError && NEVER_REPEATED.has(error.reason?.type ?? "Unknown");
+/** A server that is just starting answers with all kinds of errors. */
+function mayPass(error: unknown): boolean {
+  return isLost(error) || error instanceof MongoServerError;
 }
 
 /** Whether the server is to blame, not the request: such an operation may succeed later. */
 function isLost(error: unknown): boolean {
-  if (!(error instanceof MongoError)) return false;
+  if (!(error instanceof MongoError)) {
+    return error instanceof Error && "code" in error && BROKEN.has(String(error.code));
+  }
   if (error instanceof MongoTopologyClosedError || error instanceof MongoClientClosedError) return true;
   if (error instanceof MongoWriteConcernError) return true;
   if (error instanceof MongoBulkWriteError && isUnanswered(error)) return true;
@@ -155,8 +160,8 @@ function isLost(error: unknown): boolean {
   return !(error instanceof MongoAPIError);
 }
 
-/** The driver turns a lost connection into one of these too: without a code and without errors of documents. */
+/** The driver turns a lost connection into one of these too: without a server's code and errors of documents. */
 function isUnanswered(error: MongoBulkWriteError): boolean {
   if (error.result.getWriteConcernError() !== undefined) return true;
-  return [error.writeErrors].flat().length === 0 && error.code === undefined;
+  return [error.writeErrors].flat().length === 0 && typeof error.code !== "number";
 }

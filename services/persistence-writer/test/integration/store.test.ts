@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { openRelay } from "@oceanchat/runtime/testing-relay";
 import { pino } from "pino";
 import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
@@ -61,24 +60,15 @@ describe("MongoStore", () => {
 
   it("does not take silence for success", async function () {
     this.timeout(30_000);
-    const { host, hostname, port } = new URL(servers.mongodbUrl);
-    const sockets = new Set<Socket>();
-    const proxy = createServer((client) => {
-      const server = connect(Number(port), hostname);
-      for (const socket of [client, server]) sockets.add(socket.on("error", () => socket.destroy()));
-      client.pipe(server).pipe(client);
-    });
-    await once(proxy.listen(0, "127.0.0.1"), "listening");
-    const { port: proxyPort } = proxy.address() as AddressInfo;
-    const url = servers.mongodbUrl.replace(host, `127.0.0.1:${proxyPort}`);
-    const cut = await openStore({ url, database: "oceanchat", name: "test", log });
+    const relay = await openRelay(servers.mongodbUrl);
+    const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log });
     try {
-      proxy.close();
-      for (const socket of sockets) socket.destroy();
+      relay.cut();
       await assert.rejects(createWriterCore(cut).write([writable(50, 50)]));
       assert.equal(await store.recordAt(DIRECT, 50n), undefined);
     } finally {
       await cut.close();
+      await relay.close();
     }
   });
 
