@@ -9,6 +9,11 @@ export const authKeys = {
     "Mesh doors of user, which keeps the profiles.",
     "dns:oceanchat-user-headless:8082",
   ),
+  presence: addresses(
+    "OCEANCHAT_PRESENCE_ADDRESSES",
+    "Mesh doors of presence, which knows the connections of sessions that end.",
+    "dns:oceanchat-presence-headless:8082",
+  ),
   signingKeyPem: secretFile(
     "OCEANCHAT_SIGNING_KEY_FILE",
     "EC P-256 keys in PEM: the first, private, signs; further ones, private or public, are published only. None: auth makes a key and keeps it in the store.",
