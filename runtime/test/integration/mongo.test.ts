@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { insertEach, isDuplicate, isDuplicateKey, openMongo, reading, writing } from "@oceanchat/runtime/mongo";
-import { refused } from "@oceanchat/runtime/testing";
+import { refused, silentLog } from "@oceanchat/runtime/testing";
 import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
 import { type Collection, type Db, MongoClient } from "mongodb";
-import { pino } from "pino";
 
 interface Note {
   readonly _id: string;
@@ -13,7 +12,6 @@ interface Note {
   readonly bytes?: Uint8Array;
 }
 
-const log = pino({ level: "silent" });
 const notesOf = async (db: Db): Promise<{ readonly notes: Collection<Note> }> => {
   const notes = db.collection<Note>("notes");
   await notes.createIndex({ place: 1 }, { unique: true });
@@ -24,7 +22,8 @@ describe("the document store", () => {
   let servers: TestServers;
   let relay: Relay;
   let store: Awaited<ReturnType<typeof open>>;
-  const open = (url: string) => openMongo({ url, database: "runtime", name: "test", log, waitMs: 500 }, notesOf);
+  const open = (url: string) =>
+    openMongo({ url, database: "runtime", name: "test", log: silentLog, waitMs: 500 }, notesOf);
 
   before(async function () {
     this.timeout(300_000);
@@ -107,7 +106,7 @@ describe("the document store", () => {
   });
 
   it("is not waited for when the service itself is to blame", async () => {
-    const wrong = openMongo({ url: relay.url, database: "runtime", name: "test", log }, () => {
+    const wrong = openMongo({ url: relay.url, database: "runtime", name: "test", log: silentLog }, () => {
       throw new TypeError("a defect");
     });
     await assert.rejects(wrong, TypeError);

@@ -7,7 +7,7 @@ import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tes
 import { shared } from "@oceanchat/runtime/fail";
 import { implement, type Registration } from "@oceanchat/runtime/handlers";
 import { type MeshDoor, openMeshDoor } from "@oceanchat/runtime/mesh-door";
-import { pino } from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { openFakeUser, type RunningAuth, startAuth } from "../support/running.ts";
 
 const password = "correct horse";
@@ -51,8 +51,7 @@ describe("the connections of ended sessions", () => {
   let named = 0;
 
   const open = async (registration: Registration) => {
-    const log = pino({ level: "silent" });
-    const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [registration], log });
+    const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [registration], log: silentLog });
     door.setServing(true);
     doors.push(door);
     return `127.0.0.1:${door.port}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { MongoClient } from "mongodb";
-import { pino } from "pino";
 import { v7 } from "uuid";
 import type { Account, Session } from "../../src/ports.ts";
 import { signingKeysFromStore } from "../../src/signing-keys.ts";
@@ -35,8 +35,7 @@ function session(userId: string, deviceId: string, usedMs = NOW): Session {
 describe("auth's store", () => {
   let servers: TestServers;
   let store: AuthStore;
-  const open = () =>
-    openStore({ url: servers.mongodbUrl, database: "auth", name: "test", log: pino({ level: "silent" }) });
+  const open = () => openStore({ url: servers.mongodbUrl, database: "auth", name: "test", log: silentLog });
 
   before(async function () {
     this.timeout(300_000);

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { openRelay } from "@oceanchat/runtime/testing-relay";
-import { pino } from "pino";
 import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
-
-const log = pino({ level: "silent" });
 
 describe("MongoStore", () => {
   let servers: TestServers;
@@ -16,7 +14,7 @@ describe("MongoStore", () => {
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log });
+    store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log: silentLog });
     await store.createIndexes(); // as the next process does at its start
     core = createWriterCore(store);
   });
@@ -61,7 +59,7 @@ describe("MongoStore", () => {
   it("does not take silence for success", async function () {
     this.timeout(30_000);
     const relay = await openRelay(servers.mongodbUrl);
-    const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log });
+    const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log: silentLog });
     try {
       relay.cut();
       await assert.rejects(createWriterCore(cut).write([writable(50, 50)]));

@@ -7,13 +7,12 @@ import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tes
 import { connectBus } from "@oceanchat/runtime/bus";
 import type { Bus } from "@oceanchat/runtime/bus-types";
 import { streamOf } from "@oceanchat/runtime/streams";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { type Db, MongoClient } from "mongodb";
-import { pino } from "pino";
 import { ALICE, BOB, DIRECT, entry, GROUP, id } from "../support/entries.ts";
 import { WriterProcess } from "../support/writer-process.ts";
 
 const stream = streamOf(LogEntrySchema);
-const log = pino({ level: "silent" });
 
 describe("persistence-writer", () => {
   let servers: TestServers;
@@ -28,7 +27,12 @@ describe("persistence-writer", () => {
     this.timeout(300_000);
     servers = await startServers({ nats: true, mongo: true });
     env = { OCEANCHAT_NATS_URL: servers.natsUrl, OCEANCHAT_MONGODB_URL: servers.mongodbUrl };
-    bus = await connectBus({ url: servers.natsUrl, name: "test", log, onClosed: (error) => assert.fail(error) });
+    bus = await connectBus({
+      url: servers.natsUrl,
+      name: "test",
+      log: silentLog,
+      onClosed: (error) => assert.fail(error),
+    });
     await bus.ensureStream(LogEntrySchema);
     client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = client.db("oceanchat");
