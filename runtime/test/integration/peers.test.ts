@@ -1,81 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import http2 from "node:http2";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
-import type { CallContext, Handlers } from "@oceanchat/runtime/handlers";
-import { connectPeers, type Peers } from "@oceanchat/runtime/peers";
-import { EchoService } from "../support/echo_pb.ts";
-import { type EchoChild, forkEcho } from "../support/echo-child.ts";
-import { addressesOf, deadAddress, type EchoDoor, latch, openEcho, reasonOf, silent } from "../support/echo-door.ts";
-
-type EchoPeers = Peers<typeof EchoService>;
-const NEVER = new Promise<never>(() => undefined);
+import type { CallContext } from "@oceanchat/runtime/handlers";
+import { echoBed, NEVER, until } from "../support/echo-bed.ts";
+import { addressesOf, deadAddress, latch, reasonOf } from "../support/echo-door.ts";
 
 describe("peers", () => {
-  const doors: EchoDoor[] = [];
-  const children: EchoChild[] = [];
-  const open: EchoPeers[] = [];
-  const servers: Server[] = [];
-  const sockets: Socket[] = [];
-
-  function connect(...addresses: string[]): EchoPeers {
-    return follow(addressesOf(...addresses));
-  }
-
-  function follow(addresses: ReturnType<typeof addressesOf>, timeoutMs = 8000): EchoPeers {
-    const peers = connectPeers({ service: EchoService, addresses, log: silent, timeoutMs });
-    open.push(peers);
-    return peers;
-  }
-
-  async function serve(handlers: Handlers<typeof EchoService>, port = 0): Promise<EchoDoor> {
-    const door = await openEcho(handlers, { port });
-    doors.push(door);
-    return door;
-  }
-
-  /** Doors that answer with their number. */
-  async function serveNumbered(count: number): Promise<EchoDoor[]> {
-    const numbered = [];
-    for (let i = 0; i < count; i++) numbered.push(await serve({ say: () => ({ text: String(i) }) }));
-    return numbered;
-  }
-
-  /** A peer that says SERVING and then refuses every call. */
-  async function refuseCalls() {
-    let refused = 0;
-    const server = http2.createServer();
-    server.on("session", (session) => void sockets.push(session.socket));
-    server.on("stream", (stream, headers) => {
-      stream.on("error", () => undefined); // the refusal comes back as an error of the stream
-      if (headers[":path"] === "/grpc.health.v1.Health/Watch") {
-        stream.respond({ ":status": 200, "content-type": "application/grpc" });
-        stream.write(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
-        return;
-      }
-      refused++;
-      stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
-    });
-    servers.push(server.listen(0, "127.0.0.1"));
-    await once(server, "listening");
-    return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, refused: () => refused };
-  }
-
-  async function fork(): Promise<EchoChild> {
-    const child = await forkEcho();
-    children.push(child);
-    return child;
-  }
-
-  afterEach(async () => {
-    for (const peers of open.splice(0)) peers.close();
-    for (const socket of sockets.splice(0)) socket.destroy();
-    for (const server of servers.splice(0)) server.close();
-    await Promise.all(children.splice(0).map((child) => child.kill()));
-    await Promise.all(doors.splice(0).map((door) => door.close(0)));
-  });
+  const { connectPeers: connect, followPeers: follow, listen, serve, serveNumbered } = echoBed();
 
   it("calls a unary method and passes the trace and request id on", async () => {
     let seen: CallContext | undefined;
@@ -148,11 +81,9 @@ describe("peers", () => {
     });
 
     it("goes past an address that does not answer at all", async () => {
-      const mute = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
-      servers.push(mute);
-      await once(mute, "listening");
+      const mute = await listen(createServer());
       const [door] = await serveNumbered(1);
-      const peers = connect(`127.0.0.1:${(mute.address() as AddressInfo).port}`, door?.address ?? "");
+      const peers = connect(mute, door?.address ?? "");
       assert.equal((await peers.call.say({})).text, "0");
     });
 
@@ -190,87 +121,6 @@ describe("peers", () => {
       assert.equal((await peers.call.say({})).text, "0");
       addresses.set(second?.address ?? "");
       for (let i = 0; i < 3; i++) assert.equal((await peers.call.say({})).text, "1");
-    });
-  });
-
-  describe("a peer that dies", () => {
-    it("repeats a call without side effects on another address", async () => {
-      const [dying, living] = [await fork(), await serve({ read: () => ({ text: "alive" }) })];
-      const peers = connect(dying.address, living.address);
-      const call = peers.call.read({ text: "hold" });
-      await dying.received("hold");
-      await dying.kill();
-      assert.equal((await call).text, "alive");
-    });
-
-    it("does not repeat any other call: its outcome is unknown", async () => {
-      let called = false;
-      const living = await serve({
-        say: () => {
-          called = true;
-          return {};
-        },
-      });
-      const dying = await fork();
-      const call = reasonOf(connect(dying.address, living.address).call.say({ text: "hold" }));
-      await dying.received("hold");
-      await dying.kill();
-      assert.equal(await call, "ERROR_REASON_OUTCOME_UNKNOWN");
-      assert.equal(called, false);
-    });
-
-    it("repeats at most twice", async () => {
-      const dying = await Promise.all([fork(), fork(), fork(), fork()]);
-      const peers = connect(...dying.map(({ address }) => address));
-      const call = reasonOf(peers.call.read({ text: "hold" }));
-      for (const child of dying.slice(0, 3)) {
-        await child.received("hold");
-        await child.kill();
-      }
-      assert.equal(await call, "ERROR_REASON_UNAVAILABLE");
-      assert.equal(dying[3]?.got.has("hold"), false);
-    });
-
-    it("repeats any call that was certainly not processed", async () => {
-      const refusing = await refuseCalls();
-      const living = await serve({ say: () => ({ text: "alive" }) });
-      const peers = connect(refusing.address, living.address);
-      assert.equal((await peers.call.say({})).text, "alive");
-      assert.equal(refusing.refused(), 1);
-    });
-
-    it("does not repeat what the service itself answered", async () => {
-      let calls = 0;
-      const handlers: Handlers<typeof EchoService> = {
-        read: () => {
-          calls++;
-          throw shared.unavailable("the store is away");
-        },
-      };
-      const peers = connect((await serve(handlers)).address, (await serve(handlers)).address);
-      assert.equal(await reasonOf(peers.call.read({})), "ERROR_REASON_UNAVAILABLE");
-      assert.equal(calls, 1);
-    });
-
-    it("answers what runs when it closes, while new calls go elsewhere", async () => {
-      const [started, go] = [latch(), latch()];
-      const closing = await serve({
-        say: async () => {
-          started.open();
-          await go.promise;
-          return { text: "old" };
-        },
-      });
-      const living = await serve({ say: () => ({ text: "new" }) });
-      const peers = connect(closing.address, living.address);
-      const running = peers.call.say({});
-      await started.promise;
-      const closed = closing.close(5000);
-      await until(async () => (await peers.call.say({})).text === "new");
-      for (let i = 0; i < 4; i++) assert.equal((await peers.call.say({})).text, "new");
-      go.open();
-      assert.equal((await running).text, "old");
-      await closed;
     });
   });
 
@@ -371,8 +221,3 @@ describe("peers", () => {
     });
   });
 });
-
-/** Asks again until the answer is yes; the test's own timeout ends it. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
