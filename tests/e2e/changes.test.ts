@@ -15,6 +15,19 @@ const text = (value: string) => ({ kind: { case: "text", value: { text: value } 
 const received = (socket: TestSocket, recordId: string): Promise<LogRecord> =>
   socket.untilRecord((record) => record.recordId === recordId);
 
+/** A new connection gets nothing until presence knows of it, which on a busy machine may be after `hello`. */
+async function untilReached(from: TestSocket, to: TestSocket, conversationId: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { recordId } = await from.ask(textTo(conversationId, `try ${tries}`), "messageAccepted");
+    try {
+      await to.untilRecord((record) => record.recordId === recordId, 3000);
+      return;
+    } catch (error) {
+      if (tries === 5) throw error;
+    }
+  }
+}
+
 describe("changing what was said", () => {
   /** Alice and Bob with a socket each, in a group where Alice, its owner, has said something. */
   const begin = async () => {
@@ -22,6 +35,8 @@ describe("changing what was said", () => {
     const [alice, bob] = await Promise.all([TestUser.register(at, "alice"), TestUser.register(at, "bob")]);
     const { conversationId } = await alice.createGroup([bob]);
     const [a, b] = await Promise.all([alice.connect(), bob.connect({ json: true })]);
+    const direct = directId(alice.userId, bob.userId);
+    await Promise.all([untilReached(a, b, direct), untilReached(b, a, direct)]);
     const { recordId } = await a.ask(textTo(conversationId, "helo"), "messageAccepted");
     const path = `/conversations/${conversationId}/messages/${recordId}`;
     const close = () => Promise.all([a.close(), b.close()]);
