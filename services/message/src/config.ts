@@ -27,5 +27,19 @@ export const messageKeys = {
     100,
     60_000,
   ),
+  editWindowMs: integer(
+    "OCEANCHAT_EDIT_WINDOW_MS",
+    "How long a message may be edited by its sender, in milliseconds; 0: never.",
+    86_400_000,
+    0,
+    31_536_000_000,
+  ),
+  recallWindowMs: integer(
+    "OCEANCHAT_RECALL_WINDOW_MS",
+    "How long a message may be recalled by its sender, in milliseconds; 0: never.",
+    86_400_000,
+    0,
+    31_536_000_000,
+  ),
   recordBytes: integer("OCEANCHAT_MESSAGE_MAX_RECORD_BYTES", "The largest record, in bytes.", 32_768, 1_024, 60_000),
 } as const;

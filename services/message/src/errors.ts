@@ -22,5 +22,18 @@ export const errors = {
     fail(Code.InvalidArgument, ErrorReason.INVALID_ENTITY, `entity ${index} does not fit the text`),
   tooManyMentions: (limit: number) =>
     fail(Code.InvalidArgument, ErrorReason.TOO_MANY_MENTIONS, `more than ${limit} users are mentioned`),
+  messageNotFound: () =>
+    fail(Code.NotFound, ErrorReason.MESSAGE_NOT_FOUND, "there is no such message in this conversation"),
+  windowOver: () => fail(Code.FailedPrecondition, ErrorReason.WINDOW_OVER, "it is too late for that"),
+  notTheSender: () => fail(Code.PermissionDenied, ErrorReason.NOT_THE_SENDER, "only the sender may do this"),
+  tooManyReactions: (limit: number) =>
+    fail(
+      Code.ResourceExhausted,
+      ErrorReason.TOO_MANY_REACTIONS,
+      `the message has ${limit} kinds of reactions already`,
+      {
+        metadata: { limit: String(limit) },
+      },
+    ),
   self: () => fail(Code.InvalidArgument, ErrorReason.SELF, "one can't write to oneself by user id"),
 };

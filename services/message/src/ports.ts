@@ -1,4 +1,5 @@
 import type { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import type { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { Published } from "@oceanchat/runtime/bus-types";
@@ -44,11 +45,22 @@ export interface RecordStore {
   head(logId: string): Promise<StoredLogHead | undefined>;
   /** The message that a user sent with this `client_message_id`. */
   message(senderUserId: string, clientMessageId: string): Promise<Record | undefined>;
+  /** The record with that id, of whatever log. */
+  record(recordId: string): Promise<Record | undefined>;
+  /** The kinds of reactions that a message has now, at most one more than `limit`. */
+  reactionKinds(conversationId: string, targetSeq: bigint, limit: number): Promise<string[]>;
+}
+
+/** What group says about a user who wants to write. */
+export interface SendAnswer {
+  readonly verdict: SendVerdict;
+  /** Unspecified when he isn't a member. */
+  readonly role: GroupRole;
 }
 
 /** The owners of the rules about who may write to whom. Rejects with UNAVAILABLE when they can't be asked. */
 export interface PermissionPeers {
-  checkSend(groupId: string, userId: string, mentionsAll: boolean, traceparent: string): Promise<SendVerdict>;
+  checkSend(groupId: string, userId: string, mentionsAll: boolean, traceparent: string): Promise<SendAnswer>;
   checkDirect(senderUserId: string, recipientUserId: string, traceparent: string): Promise<DirectVerdict>;
 }
 

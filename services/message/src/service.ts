@@ -3,11 +3,24 @@ import type { MessageService } from "@oceanchat/gen/oceanchat/message/v1/message
 import { shared } from "@oceanchat/runtime/fail";
 import { type CallContext, callerOf, type Handlers } from "@oceanchat/runtime/handlers";
 import type { Tracing } from "@oceanchat/runtime/trace";
+import type { Appended } from "./core/append.ts";
+import type { MessageSender } from "./core/writing.ts";
 import type { MessageCore } from "./core.ts";
 
 /** What clients may call. */
 export const messageHandlers = (core: MessageCore): Handlers<typeof MessageService> => ({
   sendMessage: (request, context) => core.send(callerOf(context), request, context.traceparent),
+  editMessage: (request, context) => core.edit(callerOf(context), request, context.traceparent),
+  recallMessage: (request, context) => core.recall(callerOf(context), request, context.traceparent),
+  react: (request, context) => core.react(callerOf(context), request, context.traceparent),
+  removeReaction({ conversationId, recordId, emoji }, context) {
+    const request = { conversationId, recordId, emoji, removed: true };
+    return core.react(callerOf(context), request, context.traceparent);
+  },
+  async markRead(request, context) {
+    await core.markRead(callerOf(context), request, context.traceparent);
+    return {};
+  },
 });
 
 /** What other services may call. */
@@ -17,17 +30,55 @@ export const messageMeshHandlers = (core: MessageCore, tracing: Tracing): Handle
   appendUserRecord: (request, { traceparent }) => core.appendToUser(request, traceparent),
 });
 
+type UserCommand = Exclude<Command["command"], { case: undefined }>;
+
+/** The name of each command's span; those without one have no rules yet. */
+const SPANS: Readonly<Record<UserCommand["case"], string | undefined>> = {
+  sendMessage: "message.send",
+  editMessage: "message.edit",
+  recallMessage: "message.recall",
+  react: "message.react",
+  markRead: "message.mark_read",
+  typing: undefined,
+  confirm: undefined,
+};
+
 async function dispatch(core: MessageCore, tracing: Tracing, item: Command, context: CallContext) {
   const { command, sender } = item;
-  if (command.case !== "sendMessage") {
+  const span = command.case === undefined ? undefined : SPANS[command.case];
+  if (command.case === undefined || span === undefined) {
     throw shared.unimplemented(`the command ${command.case ?? "without a name"} is not implemented`);
   }
   if (sender === undefined) throw shared.malformed("a command without a sender");
-  const { record, duplicate } = await tracing.span("message.send", context.traceparent, (traceparent) =>
-    core.send(sender, command.value, traceparent),
+  const appended = await tracing.span(span, context.traceparent, (traceparent) =>
+    carryOut(core, command, sender, traceparent),
   );
-  const { conversationId, recordId, seq, acceptedTime } = record;
-  return {
-    result: { case: "accepted" as const, value: { conversationId, recordId, seq, acceptedTime, duplicate } },
-  };
+  if (appended === undefined) return { result: { case: "done" as const, value: {} } };
+  const { conversationId, recordId, seq, acceptedTime } = appended.record;
+  const value = { conversationId, recordId, seq, acceptedTime, duplicate: appended.duplicate };
+  return { result: { case: "accepted" as const, value } };
+}
+
+/** The record that the command has made, if it makes one that its sender is told of. */
+async function carryOut(
+  core: MessageCore,
+  command: UserCommand,
+  sender: MessageSender,
+  traceparent: string,
+): Promise<Appended | undefined> {
+  switch (command.case) {
+    case "sendMessage":
+      return core.send(sender, command.value, traceparent);
+    case "editMessage":
+      return core.edit(sender, command.value, traceparent);
+    case "recallMessage":
+      return core.recall(sender, command.value, traceparent);
+    case "react":
+      return core.react(sender, command.value, traceparent);
+    case "markRead":
+      await core.markRead(sender, command.value, traceparent);
+      return undefined;
+    default:
+      throw shared.unimplemented(`the command ${command.case} is not implemented`);
+  }
 }

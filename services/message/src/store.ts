@@ -3,9 +3,12 @@ import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { StoredHeadSchema, StoredRecordSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
-import type { Db } from "mongodb";
+import type { Collection, Db } from "mongodb";
 import { within } from "./deadline.ts";
 import type { RecordStore } from "./ports.ts";
+
+/** Of documents `{_id: "<conversationId>:<targetSeq>:<emoji>:<userId>", emoji, removed, …}`, written by persistence-writer. */
+const REACTIONS = "reactions";
 
 /** The fields that are read; the message store is written by persistence-writer alone, which also keeps its indexes. */
 interface HeadDocument {
@@ -14,9 +17,16 @@ interface HeadDocument {
   readonly streamSequence: bigint;
 }
 interface RecordDocument {
+  readonly _id: string;
   readonly senderUserId: string;
   readonly clientMessageId?: string;
   readonly record: Uint8Array;
+}
+
+interface ReactionDocument {
+  readonly _id: string;
+  readonly emoji: string;
+  readonly removed: boolean;
 }
 
 /** The store with its connection. */
@@ -34,6 +44,7 @@ export const openStore = (options: MongoOptions): Promise<MongoRecordStore> =>
 function storeOver(db: Db): RecordStore {
   const heads = db.collection<HeadDocument>(getOption(StoredHeadSchema, collection));
   const records = db.collection<RecordDocument>(getOption(StoredRecordSchema, collection));
+  const reactions = db.collection<ReactionDocument>(REACTIONS);
   return {
     async head(logId) {
       const found = await soon(() => heads.findOne({ _id: logId }, { projection: { headSeq: 1, streamSequence: 1 } }));
@@ -44,7 +55,28 @@ function storeOver(db: Db): RecordStore {
       const found = await soon(() => records.findOne(filter, { projection: { record: 1 } }));
       return found === null ? undefined : fromBinary(RecordSchema, found.record);
     },
+    async record(recordId) {
+      const found = await soon(() => records.findOne({ _id: recordId }, { projection: { record: 1 } }));
+      return found === null ? undefined : fromBinary(RecordSchema, found.record);
+    },
+    reactionKinds: (conversationId, targetSeq, limit) =>
+      soon(() => kindsOf(reactions, `${conversationId}:${targetSeq}:`, limit)),
   };
 }
 
 const soon = <T>(read: () => Promise<T>): Promise<T> => within(READ_MS, "the message store", reading(read));
+
+/** Reads one document of each kind, however many users have reacted: a jump in the index from kind to kind. */
+async function kindsOf(reactions: Collection<ReactionDocument>, prefix: string, limit: number): Promise<string[]> {
+  const kinds: string[] = [];
+  // Ids end with users' UUIDs: "g" is behind all of them, ";" behind ":".
+  const $lt = `${prefix.slice(0, -1)};`;
+  for (let $gt = prefix; kinds.length <= limit; ) {
+    const filter = { _id: { $gt, $lt }, removed: false };
+    const found = await reactions.findOne(filter, { sort: { _id: 1 }, projection: { emoji: 1 } });
+    if (found === null) break;
+    kinds.push(found.emoji);
+    $gt = `${prefix}${found.emoji}:g`;
+  }
+  return kinds;
+}

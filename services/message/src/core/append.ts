@@ -14,13 +14,17 @@ export interface Draft {
   readonly log: Log;
   /** `Nats-Msg-Id`: the same for every repeat of the same call. */
   readonly messageId: string;
-  /** Complete but for `seq` and `accepted_time`, which are filled in. */
+  /** Complete when `ready` is, but for `seq` and `accepted_time`, which are filled in. */
   readonly record: Record;
   /**
    * What must be known before; undefined: nothing. The draft keeps its place in the order meanwhile. A record: it is there already,
    * from an earlier try. A rejection is the answer.
    */
   readonly ready: Promise<Record | undefined> | undefined;
+  /** Asked when its turn has come: what is answered instead of appending, if there is nothing to append. */
+  readonly instead?: () => Promise<Appended | undefined>;
+  /** Told of the durable record before another draft of the log has its turn. */
+  readonly appended?: (record: Record, streamSequence: number) => void;
   /** W3C trace context; empty when not traced. */
   readonly traceparent: string;
 }
@@ -125,6 +129,8 @@ export class Appender {
     const { draft } = job;
     const earlier = draft.ready === undefined ? undefined : await draft.ready;
     if (earlier !== undefined) return answer(draft, earlier);
+    const instead = await draft.instead?.();
+    if (instead !== undefined) return instead;
     draft.record.acceptedTime = timestampFromMs(this.#clock.now());
     let uncertain = false;
     for (let conflicts = 0; ; ) {
@@ -151,11 +157,11 @@ export class Appender {
     const logId = draft.log.id;
     let head = this.#heads.get(logId);
     if (head === undefined) {
-      head = await this.#findHead(logId, job);
+      head = await this.#findHead(logId, this.#answerMs(job));
       this.#heads.set(logId, head);
     }
     // An earlier publish of it came through after all, or its caller never heard of it.
-    if (head.messageId === draft.messageId) return answer(draft, await this.#readBack(head.streamSequence, job));
+    if (head.messageId === draft.messageId) return this.#readBack(head.streamSequence, job);
     draft.record.seq = head.seq + 1n;
     const published = await this.#stream.publish(logId, this.#encode(draft), {
       messageId: draft.messageId,
@@ -163,15 +169,25 @@ export class Appender {
       timeoutMs: this.#answerMs(job),
       traceparent: draft.traceparent,
     });
-    if (published.duplicate) return answer(draft, await this.#readBack(published.sequence, job));
-    const { messageId } = draft;
-    this.#heads.set(logId, { seq: draft.record.seq, streamSequence: published.sequence, messageId });
-    return { record: draft.record, duplicate: false };
+    if (published.duplicate) return this.#readBack(published.sequence, job);
+    const { messageId, record } = draft;
+    this.#heads.set(logId, { seq: record.seq, streamSequence: published.sequence, messageId });
+    draft.appended?.(record, published.sequence);
+    return { record, duplicate: false };
+  }
+
+  /** That seq, or the last one of the log when that is lower. Rejects with UNAVAILABLE. */
+  async clamp(logId: string, seq: bigint): Promise<bigint> {
+    // Another instance may have gone on since: the head that is remembered can only be too low.
+    const known = this.#heads.get(logId);
+    if (known !== undefined && seq <= known.seq) return seq;
+    const head = await this.#findHead(logId, this.#limits.answerMs);
+    return seq < head.seq ? seq : head.seq;
   }
 
   /** The stream keeps records for days only: of a quiet log just the store knows the head. */
-  async #findHead(logId: string, job: Job): Promise<Head> {
-    const last = await this.#stream.last(logId, this.#answerMs(job));
+  async #findHead(logId: string, answerMs: number): Promise<Head> {
+    const last = await this.#stream.last(logId, answerMs);
     if (last !== undefined) {
       const { record, streamSequence, messageId } = last;
       return { seq: record.seq, streamSequence, messageId };
@@ -180,7 +196,8 @@ export class Appender {
     return { seq: stored?.seq ?? 0n, streamSequence: 0, messageId: "" };
   }
 
-  async #readBack(streamSequence: number, job: Job): Promise<Record> {
+  /** The answer when the record, or one of an earlier try, is there already. */
+  async #readBack(streamSequence: number, job: Job): Promise<Appended> {
     let first: LoggedRecord | undefined;
     try {
       first = await this.#stream.at(streamSequence, this.#answerMs(job));
@@ -188,7 +205,9 @@ export class Appender {
       throw new PublishError("unknown", `the record at ${streamSequence} can't be read back`, { cause: error });
     }
     if (first === undefined) throw new PublishError("unknown", `the record at ${streamSequence} is gone`);
-    return first.record;
+    const appended = answer(job.draft, first.record);
+    job.draft.appended?.(first.record, streamSequence);
+    return appended;
   }
 
   #encode({ record, log }: Draft): Uint8Array {

@@ -1,4 +1,5 @@
 import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { type ServiceError, shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
@@ -16,6 +17,21 @@ export interface PermissionLimits {
   readonly asking: number;
 }
 
+/** What was said about a user and a conversation. */
+interface Standing {
+  /** Why he may not write. */
+  readonly refusal: ServiceError | undefined;
+  /** Whether he is one of those who read it. */
+  readonly member: boolean;
+  /** Unspecified in direct conversations. */
+  readonly role: GroupRole;
+}
+
+interface Allow {
+  readonly until: number;
+  readonly role: GroupRole;
+}
+
 /**
  * Asks the owner of the rule whether a user may write. An allow counts for a moment; a deny is never remembered, so that who is
  * let in is let in at once. The same question is asked once however many wait for its answer.
@@ -24,14 +40,14 @@ export class Permissions {
   readonly #peers: PermissionPeers;
   readonly #clock: Clock;
   readonly #limits: PermissionLimits;
-  readonly #allowedUntil: RecentMap<number>;
-  readonly #asking = new Map<string, Promise<undefined>>();
+  readonly #allows: RecentMap<Allow>;
+  readonly #asking = new Map<string, Promise<Standing>>();
 
   constructor(peers: PermissionPeers, clock: Clock, limits: PermissionLimits) {
     this.#peers = peers;
     this.#clock = clock;
     this.#limits = limits;
-    this.#allowedUntil = new RecentMap(limits.remembered);
+    this.#allows = new RecentMap(limits.remembered);
   }
 
   /** Undefined when it is known that he may; else a promise that rejects with the reason when he may not. */
@@ -42,37 +58,77 @@ export class Permissions {
     traceparent: string,
   ): Promise<undefined> | undefined {
     const all = mentionsAll && log.kind === "group";
-    const key = `${log.id}${all ? "!" : ":"}${userId}`;
-    const askedAt = this.#clock.steady();
-    const until = this.#allowedUntil.get(key);
-    if (until !== undefined) {
-      if (askedAt < until) return undefined;
-      this.#allowedUntil.delete(key);
+    if (this.#allow(keyOf(log, userId, all)) !== undefined) return undefined;
+    return this.#question(log, userId, all, traceparent).then(({ refusal }) => {
+      if (refusal !== undefined) throw refusal;
+      return undefined;
+    });
+  }
+
+  /** His role in the group. Rejects with the reason when he may not write. */
+  async role(log: GroupLog, userId: string, traceparent: string): Promise<GroupRole> {
+    const allow = this.#allow(keyOf(log, userId, false));
+    if (allow !== undefined) return allow.role;
+    const { refusal, role } = await this.#question(log, userId, false, traceparent);
+    if (refusal !== undefined) throw refusal;
+    return role;
+  }
+
+  /** Rejects with the reason when he may not read what comes in, as one who is muted may. */
+  async checkMember(log: GroupLog | DirectLog, userId: string, traceparent: string): Promise<void> {
+    if (log.kind === "direct") {
+      if (!log.userIds.includes(userId)) throw errors.notAMember();
+      return;
     }
+    if (this.#allow(keyOf(log, userId, false)) !== undefined) return;
+    const { member, refusal } = await this.#question(log, userId, false, traceparent);
+    if (!member) throw refusal ?? errors.notAMember();
+  }
+
+  #allow(key: string): Allow | undefined {
+    const allow = this.#allows.get(key);
+    if (allow === undefined || this.#clock.steady() < allow.until) return allow;
+    this.#allows.delete(key);
+    return undefined;
+  }
+
+  /** Asks; throws OVERLOADED at once when too much is being asked. */
+  #question(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
+    const key = keyOf(log, userId, all);
     const open = this.#asking.get(key);
     if (open !== undefined) return open;
     if (this.#asking.size >= this.#limits.asking) throw shared.overloaded("too many permission checks are open");
+    const until = this.#clock.steady() + this.#limits.allowMs;
     const asked = this.#ask(log, userId, all, traceparent)
-      .then((refusal) => {
-        if (refusal !== undefined) throw refusal;
-        this.#allowedUntil.set(key, askedAt + this.#limits.allowMs);
-        return undefined;
+      .then((standing) => {
+        if (standing.refusal === undefined) this.#allows.set(key, { until, role: standing.role });
+        return standing;
       })
       .finally(() => this.#asking.delete(key));
     this.#asking.set(key, asked);
     return asked;
   }
 
-  async #ask(
-    log: GroupLog | DirectLog,
-    userId: string,
-    all: boolean,
-    traceparent: string,
-  ): Promise<ServiceError | undefined> {
-    return log.kind === "group"
-      ? sendRefusal(await this.#peers.checkSend(log.groupId, userId, all, traceparent))
-      : directRefusal(await this.#peers.checkDirect(userId, otherOf(log, userId), traceparent));
+  async #ask(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
+    if (log.kind === "direct") {
+      const verdict = await this.#peers.checkDirect(userId, otherOf(log, userId), traceparent);
+      return { refusal: directRefusal(verdict), member: true, role: GroupRole.UNSPECIFIED };
+    }
+    const { verdict, role } = await this.#peers.checkSend(log.groupId, userId, all, traceparent);
+    const refusal = sendRefusal(verdict);
+    return { refusal, member: MEMBERS.has(verdict), role };
   }
+}
+
+const MEMBERS: ReadonlySet<SendVerdict> = new Set([
+  SendVerdict.ALLOWED,
+  SendVerdict.MUTED,
+  SendVerdict.ALL_MUTED,
+  SendVerdict.MAY_NOT_MENTION_ALL,
+]);
+
+function keyOf({ id }: GroupLog | DirectLog, userId: string, all: boolean): string {
+  return `${id}${all ? "!" : ":"}${userId}`;
 }
 
 function sendRefusal(verdict: SendVerdict): ServiceError | undefined {

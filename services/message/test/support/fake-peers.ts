@@ -1,4 +1,5 @@
 import { GroupMeshService, SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import { DirectVerdict, UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { implement } from "@oceanchat/runtime/handlers";
 import { openTestDoor } from "@oceanchat/runtime/testing";
@@ -6,14 +7,19 @@ import { createTestIssuer } from "@oceanchat/runtime/testing-tokens";
 
 /** Auth, group and user on one door. Who writes where is allowed until `state` says otherwise. */
 export async function openFakePeers() {
-  const state = { send: SendVerdict.ALLOWED as SendVerdict, direct: DirectVerdict.ALLOWED as DirectVerdict, asked: 0 };
+  const state = {
+    send: SendVerdict.ALLOWED as SendVerdict,
+    role: GroupRole.MEMBER as GroupRole,
+    direct: DirectVerdict.ALLOWED as DirectVerdict,
+    asked: 0,
+  };
   const { auth, tokenFor } = createTestIssuer();
   const registrations = [
     auth,
     implement(GroupMeshService, {
       checkSend() {
         state.asked++;
-        return { verdict: state.send };
+        return { verdict: state.send, role: state.role };
       },
     }),
     implement(UserMeshService, {

@@ -1,13 +1,23 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import { SendMessageRequestSchema } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { ServiceError } from "@oceanchat/runtime/fail";
-import type { Clock, PermissionPeers, RecordStore, StoredLogHead } from "../../src/ports.ts";
+import type { MessageSettings } from "../../src/core.ts";
+import type { Clock, PermissionPeers, RecordStore, SendAnswer, StoredLogHead } from "../../src/ports.ts";
 
 /** A UUID that is easy to recognise. */
 export const uuid = (n: number): string => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+
+/** What an installation has set. */
+export const SETTINGS: MessageSettings = {
+  appendMs: 5000,
+  recordBytes: 32_768,
+  editWindowMs: 60_000,
+  recallWindowMs: 120_000,
+};
 
 /** A request to say that text. */
 export function saying(text: string, rest: Omit<MessageInitShape<typeof SendMessageRequestSchema>, "$typeName">) {
@@ -40,6 +50,9 @@ export class FakeClock implements Clock {
 export class FakeStore implements RecordStore {
   readonly heads = new Map<string, StoredLogHead>();
   readonly messages = new Map<string, Record>();
+  readonly records = new Map<string, Record>();
+  /** The kinds of reactions, by `<conversation id>:<seq>`. */
+  readonly kinds = new Map<string, string[]>();
   /** Thrown by every read. */
   error: Error | undefined;
   reads = 0;
@@ -54,6 +67,16 @@ export class FakeStore implements RecordStore {
     return this.messages.get(`${senderUserId}:${clientMessageId}`);
   }
 
+  async record(recordId: string): Promise<Record | undefined> {
+    this.#read();
+    return this.records.get(recordId);
+  }
+
+  async reactionKinds(conversationId: string, targetSeq: bigint): Promise<string[]> {
+    this.#read();
+    return this.kinds.get(`${conversationId}:${targetSeq}`) ?? [];
+  }
+
   #read(): void {
     this.reads++;
     if (this.error !== undefined) throw this.error;
@@ -64,17 +87,18 @@ export class FakeStore implements RecordStore {
 export class FakePeers implements PermissionPeers {
   readonly asked: string[] = [];
   send: SendVerdict = SendVerdict.ALLOWED;
+  role: GroupRole = GroupRole.MEMBER;
   direct: DirectVerdict = DirectVerdict.ALLOWED;
   /** Thrown by every question. */
   error: Error | undefined;
   /** Every answer waits for this. */
   turn: () => Promise<void> = async () => {};
 
-  async checkSend(groupId: string, userId: string, mentionsAll: boolean): Promise<SendVerdict> {
+  async checkSend(groupId: string, userId: string, mentionsAll: boolean): Promise<SendAnswer> {
     this.asked.push(`${groupId} ${userId} ${mentionsAll}`);
     await this.turn();
     if (this.error !== undefined) throw this.error;
-    return this.send;
+    return { verdict: this.send, role: this.role };
   }
 
   async checkDirect(senderUserId: string, recipientUserId: string): Promise<DirectVerdict> {

@@ -75,10 +75,17 @@ export async function sendUntilAnswered(
   }
 }
 
-/** All entries of a log, in the order of the stream. */
-export async function entriesOf(bus: Bus, conversationId: string): Promise<LogEntry[]> {
-  const stream = streamOf(LogEntrySchema);
-  const subject = stream.subjectOf("conversation", { id: conversationId });
-  const found = await bus.bySubjectFrom(stream.name, subject, 1, 1_000_000);
+/** All entries of a conversation, in the order of the stream. */
+export function entriesOf(bus: Bus, conversationId: string): Promise<LogEntry[]> {
+  return entriesAt(bus, streamOf(LogEntrySchema).subjectOf("conversation", { id: conversationId }));
+}
+
+/** All entries of a user's own log. */
+export function userEntriesOf(bus: Bus, userId: string): Promise<LogEntry[]> {
+  return entriesAt(bus, streamOf(LogEntrySchema).subjectOf("user", { id: userId }));
+}
+
+async function entriesAt(bus: Bus, subject: string): Promise<LogEntry[]> {
+  const found = await bus.bySubjectFrom(streamOf(LogEntrySchema).name, subject, 1, 1_000_000);
   return found.map(({ data }) => fromBinary(LogEntrySchema, data));
 }

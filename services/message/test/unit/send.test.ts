@@ -8,7 +8,7 @@ import {
 import { TextEntitySchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { createMessageCore } from "../../src/core.ts";
-import { FakeClock, FakePeers, FakeStore, gate, reason, saying, uuid } from "../support/fakes.ts";
+import { FakeClock, FakePeers, FakeStore, gate, reason, SETTINGS, saying, uuid } from "../support/fakes.ts";
 import { ModelStream } from "../support/model-stream.ts";
 
 const [alice, bob, team] = [uuid(1), uuid(2), uuid(9)];
@@ -23,7 +23,7 @@ function setUp(stream = new ModelStream()) {
   const peers = new FakePeers();
   const clock = new FakeClock();
   const newId = () => uuid(++ids);
-  const core = createMessageCore({ stream, store, peers, clock, newId }, { appendMs: 5000, recordBytes: 32_768 });
+  const core = createMessageCore({ stream, store, peers, clock, newId }, SETTINGS);
   return { stream, store, peers, clock, core };
 }
 

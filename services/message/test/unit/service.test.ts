@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { CommandSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import {
+  EditMessageRequestSchema,
+  MarkReadRequestSchema,
+  ReactRequestSchema,
+  RecallMessageRequestSchema,
+  RemoveReactionRequestSchema,
+} from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import type { CallContext } from "@oceanchat/runtime/handlers";
 import { noTracing } from "@oceanchat/runtime/trace";
 import { createMessageCore } from "../../src/core.ts";
 import { messageHandlers, messageMeshHandlers } from "../../src/service.ts";
-import { FakeClock, FakePeers, FakeStore, reason, saying, uuid } from "../support/fakes.ts";
+import { FakeClock, FakePeers, FakeStore, reason, SETTINGS, saying, uuid } from "../support/fakes.ts";
 import { ModelStream } from "../support/model-stream.ts";
 
 const alice = uuid(1);
@@ -13,14 +20,15 @@ const request = saying("hi", { target: { case: "userId", value: uuid(2) }, clien
 
 function setUp() {
   const stream = new ModelStream();
+  let ids = 60;
   const ports = {
     stream,
     store: new FakeStore(),
     peers: new FakePeers(),
     clock: new FakeClock(),
-    newId: () => uuid(60),
+    newId: () => uuid(ids++),
   };
-  const core = createMessageCore(ports, { appendMs: 5000, recordBytes: 32_768 });
+  const core = createMessageCore(ports, SETTINGS);
   return { stream, open: messageHandlers(core), mesh: messageMeshHandlers(core, noTracing) };
 }
 
@@ -44,6 +52,42 @@ describe("MessageService", () => {
   });
 });
 
+describe("MessageService about a message", () => {
+  it("changes it as the caller of the token", async () => {
+    const { open, stream } = setUp();
+    const context = contextOf(alice);
+    const { record } = (await open.sendMessage?.(request, context)) ?? {};
+    const about = { conversationId: record?.conversationId ?? "", recordId: record?.recordId ?? "" };
+    const { content } = request;
+    const edit = create(EditMessageRequestSchema, { ...about, clientMessageId: uuid(51), ...(content && { content }) });
+    assert.equal((await open.editMessage?.(edit, context))?.record?.seq, 2n);
+    const react = create(ReactRequestSchema, { ...about, emoji: "🐋" });
+    assert.equal((await open.react?.(react, context))?.record?.seq, 3n);
+    const remove = create(RemoveReactionRequestSchema, { ...about, emoji: "🐋" });
+    const removed = (await open.removeReaction?.(remove, context))?.record?.body;
+    assert.ok(removed?.case === "reaction" && removed.value?.removed === true);
+    const recall = create(RecallMessageRequestSchema, about);
+    assert.equal((await open.recallMessage?.(recall, context))?.record?.seq, 5n);
+    const { conversationId } = about;
+    assert.deepEqual(await open.markRead?.(create(MarkReadRequestSchema, { conversationId, seq: 5n }), context), {});
+    assert.deepEqual(new Set(stream.stored.map(({ entry }) => entry.record?.senderUserId)), new Set([alice]));
+  });
+
+  it("needs a caller", async () => {
+    const { open } = setUp();
+    const nobody = contextOf(undefined);
+    for (const call of [
+      async () => open.editMessage?.(create(EditMessageRequestSchema), nobody),
+      async () => open.recallMessage?.(create(RecallMessageRequestSchema), nobody),
+      async () => open.react?.(create(ReactRequestSchema), nobody),
+      async () => open.removeReaction?.(create(RemoveReactionRequestSchema), nobody),
+      async () => open.markRead?.(create(MarkReadRequestSchema), nobody),
+    ]) {
+      await assert.rejects(call, reason("TOKEN_INVALID"));
+    }
+  });
+});
+
 describe("MessageMeshService.Dispatch", () => {
   const dispatch = async (init: object) => setUp().mesh.dispatch?.(create(CommandSchema, init), contextOf(undefined));
   const sender = { userId: alice, sessionId: "s", deviceId: "d" };
@@ -57,7 +101,34 @@ describe("MessageMeshService.Dispatch", () => {
     assert.equal(duplicate, false);
   });
 
-  for (const name of ["editMessage", "recallMessage", "react", "markRead", "typing", "confirm"]) {
+  it("answers every command about a message with the place of its record, markRead with done", async () => {
+    const { mesh, stream } = setUp();
+    const answerTo = async (command: MessageInitShape<typeof CommandSchema>["command"] & object) =>
+      (await mesh.dispatch?.(create(CommandSchema, { sender, command }), contextOf(undefined)))?.result;
+    const sent = await answerTo({ case: "sendMessage", value: request });
+    assert.ok(sent?.case === "accepted");
+    const { conversationId = "", recordId = "" } = sent.value;
+    const { content } = request;
+    assert.ok(content);
+    const about = { conversationId, recordId };
+    const answers = [
+      await answerTo({ case: "editMessage", value: { ...about, content, clientMessageId: uuid(51) } }),
+      await answerTo({ case: "react", value: { ...about, emoji: "🐋" } }),
+      await answerTo({ case: "recallMessage", value: about }),
+    ];
+    assert.deepEqual(
+      answers.map((answer) => answer?.case === "accepted" && answer.value.seq),
+      [2n, 3n, 4n],
+    );
+    const read = await answerTo({ case: "markRead", value: { conversationId, seq: 4n } });
+    assert.equal(read?.case, "done");
+    assert.deepEqual(
+      stream.stored.map(({ entry }) => entry.record?.body.case),
+      ["message", "edit", "reaction", "recall", "readCursor"],
+    );
+  });
+
+  for (const name of ["typing", "confirm"]) {
     it(`answers ${name} with UNIMPLEMENTED`, async () => {
       await assert.rejects(dispatch({ sender, command: { case: name, value: {} } }), reason("UNIMPLEMENTED"));
     });

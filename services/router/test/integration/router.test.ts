@@ -4,7 +4,18 @@ import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
 import { type Dispatch, openFakeMessage, type RunningRouter, startRouter } from "../support/mesh.ts";
-import { binary, errorOf, GROUP, json, readAnswer, sendToGroup, uplink } from "../support/packets.ts";
+import {
+  ALICE,
+  binary,
+  errorOf,
+  GROUP,
+  json,
+  MESSAGE_ID,
+  type Packet,
+  readAnswer,
+  sendToGroup,
+  uplink,
+} from "../support/packets.ts";
 
 const accept: Dispatch = () => ({
   result: { case: "accepted", value: { conversationId: `g_${GROUP}`, recordId: "r-1", seq: 1n } },
@@ -37,6 +48,43 @@ describe("router", () => {
     assert.equal(readAnswer(await exchange(binary(sendToGroup(3)))).event.case, "messageAccepted");
     const answer = readAnswer(await exchange(json(sendToGroup(4)), Codec.JSON), Codec.JSON);
     assert.deepEqual([answer.requestId, answer.event.case], [4, "messageAccepted"]);
+  });
+
+  it("carries every command about a message to message, as its sender, and answers each in its way", async () => {
+    const seen: unknown[] = [];
+    const exchange = await run([
+      (item, context) => {
+        seen.push([item.command.case, item.sender?.userId, item.sender?.deviceId]);
+        return item.command.case === "markRead" ? { result: { case: "done", value: {} } } : accept(item, context);
+      },
+    ]);
+    const about = { conversationId: `g_${GROUP}`, recordId: MESSAGE_ID };
+    const content = { kind: { case: "text", value: { text: "hi" } } } as const;
+    const packets: Packet[] = [
+      { requestId: 1, command: { case: "editMessage", value: { ...about, content, clientMessageId: MESSAGE_ID } } },
+      { requestId: 2, command: { case: "recallMessage", value: about } },
+      { requestId: 3, command: { case: "react", value: { ...about, emoji: "🐋", removed: true } } },
+      { requestId: 4, command: { case: "markRead", value: { conversationId: `g_${GROUP}`, seq: 4n } } },
+    ];
+    const answers: unknown[] = [];
+    for (const packet of packets) {
+      const { requestId, event } = readAnswer(await exchange(binary(packet)));
+      answers.push([requestId, event.case]);
+    }
+    assert.deepEqual(answers, [
+      [1, "messageAccepted"],
+      [2, "messageAccepted"],
+      [3, "messageAccepted"],
+      [4, "done"],
+    ]);
+    const names = ["editMessage", "recallMessage", "react", "markRead"];
+    assert.deepEqual(
+      seen,
+      names.map((name) => [name, ALICE, "d-1"]),
+    );
+    const long = { requestId: 5, command: { case: "react", value: { ...about, emoji: "x".repeat(33) } } } as const;
+    assert.equal(errorOf(await exchange(binary(long))).reason, "ERROR_REASON_INVALID_FIELD");
+    assert.equal(seen.length, 4);
   });
 
   it("keeps the order of a conversation's packets", async () => {

@@ -594,6 +594,8 @@ export const MessageService: GenService<{
   /**
    * Replaces a message's content. The sender only, within the edit window.
    *
+   * Idempotent by `client_message_id` for ten minutes, which is a key of its own and not the message's.
+   *
    * @generated from rpc oceanchat.message.v1.MessageService.EditMessage
    */
   editMessage: {
@@ -604,6 +606,9 @@ export const MessageService: GenService<{
   /**
    * Takes a message back. The sender within the recall window, a group's owner and admins at any time.
    *
+   * Who takes it back twice within ten minutes gets the first record and `duplicate`; later there may be another record, which
+   * changes nothing.
+   *
    * @generated from rpc oceanchat.message.v1.MessageService.RecallMessage
    */
   recallMessage: {
@@ -612,7 +617,11 @@ export const MessageService: GenService<{
     output: typeof RecallMessageResponseSchema;
   },
   /**
-   * Adds a reaction to a message, or withdraws it. At most 20 kinds on a message.
+   * Adds a reaction to a message, or withdraws it. At most 20 kinds on a message; several users who add the 21st at the same
+   * moment may all succeed.
+   *
+   * A reaction that is there already (or withdrawn already) is answered with its record and `duplicate`. The server may have
+   * forgotten it and append another record of the same state; readers fold records by target, emoji and user, the last one counts.
    *
    * @generated from rpc oceanchat.message.v1.MessageService.React
    */
@@ -632,7 +641,8 @@ export const MessageService: GenService<{
     output: typeof RemoveReactionResponseSchema;
   },
   /**
-   * Moves the caller's read cursor; it never moves back.
+   * Moves the caller's read cursor, to the conversation's last record at most; it never moves back. His other devices get a
+   * record in his own log when it has moved.
    *
    * @generated from rpc oceanchat.message.v1.MessageService.MarkRead
    */

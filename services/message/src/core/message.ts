@@ -1,0 +1,44 @@
+import { create } from "@bufbuild/protobuf";
+import type { SendMessageRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
+import { MessageBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { LogStream, RecordStore } from "../ports.ts";
+import type { Draft } from "./append.ts";
+import { checkContent } from "./content.ts";
+import { findEarlier, type MessageKey } from "./earlier.ts";
+import { targetLog, uuidOf } from "./log.ts";
+import { type MessageSender, recordOf, settling, type WriteContext } from "./writing.ts";
+
+/** Checks what a user says. What has to be asked for is being asked when this returns. */
+export function messageDraft(
+  context: WriteContext,
+  sender: MessageSender,
+  request: SendMessageRequest,
+  traceparent: string,
+): Draft {
+  const senderUserId = uuidOf("sender.user_id", sender.userId);
+  const clientMessageId = uuidOf("client_message_id", request.clientMessageId);
+  const log = targetLog(request.target, senderUserId);
+  const { content, mentions, mentionsAll } = checkContent(request.content);
+  const message = create(MessageBodySchema, { clientMessageId, content, mentions, mentionsAll });
+  message.replyToSeq = request.replyToSeq;
+  message.forwardedFrom = request.forwardedFrom;
+  const record = recordOf(context, log, sender, senderUserId);
+  record.body = { case: "message", value: message };
+  const messageId = `${senderUserId}:${clientMessageId}`;
+  const permit = () => context.permissions.check(log, senderUserId, mentionsAll, traceparent);
+  const key = { logId: log.id, messageId, senderUserId, clientMessageId };
+  const ready = request.attempt > 1 ? earlierOrPermit(context, key, permit) : permit();
+  const appended = (durable: Record) => void context.targets.note(durable);
+  return { log, messageId, record, ready: settling(ready), appended, traceparent };
+}
+
+/** Who sent it before gets the same answer again, whether or not he may write now. */
+async function earlierOrPermit(
+  { stream, store }: { readonly stream: LogStream; readonly store: RecordStore },
+  key: MessageKey,
+  permit: () => Promise<undefined> | undefined,
+): Promise<Record | undefined> {
+  const earlier = await findEarlier(stream, store, key);
+  if (earlier === undefined) await permit();
+  return earlier;
+}
