@@ -6,13 +6,12 @@ import {
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import type { Host } from "@oceanchat/runtime/host";
-import { type Collection, type Db, MongoBulkWriteError, MongoClient, MongoError, type WriteError } from "mongodb";
-import { RecordRefusedError } from "./errors.ts";
-import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
+import { type Collection, type Db, MongoBulkWriteError, MongoClient, MongoError } from "mongodb";
+import type { Changes, Head, RecordRow, Store, UserConversation } from "./ports.ts";
+import { applyChanges, type ChangeCollections, changeCollections, indexChanges } from "./store/changes.ts";
+import { refusal } from "./store/refusal.ts";
 
 const DUPLICATE_KEY = 11000;
-/** BadValue, DollarPrefixedFieldName, DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong: the document's own fault. */
-const REFUSED = new Set([2, 52, 121, 10334, 17280]);
 const START_MS = 30_000;
 
 /** `_id` is the record's id: it makes the insert idempotent by itself and saves an index. */
@@ -27,6 +26,8 @@ interface RecordDocument {
   streamSequence: bigint;
   acceptedTime: Date;
   record: Uint8Array;
+  mentions?: readonly string[];
+  mentionsAll?: true;
 }
 
 interface HeadDocument {
@@ -80,12 +81,14 @@ export class MongoStore implements Store {
   readonly #records: Collection<RecordDocument>;
   readonly #heads: Collection<HeadDocument>;
   readonly #userConversations: Collection<UserConversationDocument>;
+  readonly #changes: ChangeCollections;
 
   constructor(client: MongoClient, db: Db) {
     this.#client = client;
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
     this.#heads = db.collection(getOption(StoredHeadSchema, collection));
     this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
+    this.#changes = changeCollections(db);
   }
 
   async createIndexes(): Promise<void> {
@@ -99,6 +102,7 @@ export class MongoStore implements Store {
       },
     ]);
     await this.#userConversations.createIndexes([{ name: "list", key: { userId: 1, lastTime: -1 } }]);
+    await indexChanges(this.#changes);
   }
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
@@ -130,6 +134,10 @@ export class MongoStore implements Store {
     return found?.recordId;
   }
 
+  apply(changes: Changes): Promise<void> {
+    return applyChanges(this.#changes, changes);
+  }
+
   async moveHeads(heads: readonly Head[]): Promise<void> {
     if (heads.length === 0) return;
     await this.#heads.bulkWrite(
@@ -159,12 +167,13 @@ export class MongoStore implements Store {
   }
 }
 
-function recordDocument({ clientMessageId, ...row }: RecordRow): RecordDocument {
-  // Absent, not undefined: the index over it holds only documents that have the field.
-  return { _id: row.recordId, ...row, ...(clientMessageId === undefined ? {} : { clientMessageId }) };
-}
-
-function refusal(error: WriteError, cause: unknown): Error {
-  const text = `the store refuses a record: ${error.code} ${error.errmsg ?? ""}`;
-  return REFUSED.has(error.code) ? new RecordRefusedError(text, { cause }) : new Error(text, { cause });
+function recordDocument({ clientMessageId, mentions, mentionsAll, ...row }: RecordRow): RecordDocument {
+  return {
+    _id: row.recordId,
+    ...row,
+    // Absent, not undefined: the index over it holds only documents that have the field.
+    ...(clientMessageId === undefined ? {} : { clientMessageId }),
+    ...(mentions.length === 0 ? {} : { mentions }),
+    ...(mentionsAll ? { mentionsAll } : {}),
+  };
 }

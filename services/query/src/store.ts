@@ -1,25 +1,21 @@
-import { type DescMessage, fromBinary, getOption } from "@bufbuild/protobuf";
+import { type DescMessage, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
-import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import {
   StoredHeadSchema,
+  StoredMessageStateSchema,
+  StoredReactionSchema,
+  StoredReadCursorSchema,
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { shared } from "@oceanchat/runtime/fail";
-import { type Binary, type Collection, type Document, MongoClient } from "mongodb";
+import { type Collection, type Document, MongoClient } from "mongodb";
 import type { RecordStore } from "./ports.ts";
+import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
+import { type RecordDocument, recordsIn } from "./store/records.ts";
+import { unreachable } from "./store/unreachable.ts";
+import { cursorsIn, type ReadCursorDocument, unreadIn } from "./store/unread.ts";
 
 // The shapes are declared in records/v1/store.proto and written by persistence-writer, which also makes the indexes.
-interface RecordDocument extends Document {
-  readonly conversationId: string;
-  readonly seq: bigint;
-  readonly senderUserId: string;
-  readonly kind: string;
-  readonly streamSequence: bigint;
-  readonly record: Binary;
-}
-
 interface HeadDocument extends Document {
   readonly _id: string;
   readonly headSeq: bigint;
@@ -43,37 +39,23 @@ export async function openStore(url: string, database: string): Promise<MongoRec
   const client = new MongoClient(url, { useBigInt64: true, maxPoolSize: 20, serverSelectionTimeoutMS: 5_000 });
   const db = client.db(database);
   const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
-  const store = storeOver(
-    named<RecordDocument>(StoredRecordSchema),
-    named<HeadDocument>(StoredHeadSchema),
-    named<UserConversationDocument>(StoredUserConversationSchema),
-  );
-  return { ...store, close: () => client.close() };
+  const records = named<RecordDocument>(StoredRecordSchema);
+  const states = named<MessageStateDocument>(StoredMessageStateSchema);
+  return {
+    ...recordsIn(records),
+    ...listsIn(named<HeadDocument>(StoredHeadSchema), named<UserConversationDocument>(StoredUserConversationSchema)),
+    ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
+    ...unreadIn(records, states),
+    ...cursorsIn(named<ReadCursorDocument>(StoredReadCursorSchema)),
+    close: () => client.close(),
+  };
 }
 
-function storeOver(
-  records: Collection<RecordDocument>,
+function listsIn(
   heads: Collection<HeadDocument>,
   userConversations: Collection<UserConversationDocument>,
-): RecordStore {
+): Pick<RecordStore, "heads" | "directConversations"> {
   return {
-    async range(conversationId, fromSeq, toSeq) {
-      const found = await records
-        .find({ conversationId, seq: { $gte: fromSeq, $lte: toSeq } }, { projection: { record: 1, streamSequence: 1 } })
-        .sort({ seq: 1 })
-        .toArray()
-        .catch(unreachable);
-      return found.map(({ record, streamSequence }) => ({
-        record: fromBinary(RecordSchema, record.buffer.subarray(0, record.position)),
-        streamSequence: Number(streamSequence),
-      }));
-    },
-    async streamSequenceBefore(conversationId, seq) {
-      const found = await records
-        .findOne({ conversationId, seq: { $lt: seq } }, { sort: { seq: -1 }, projection: { streamSequence: 1 } })
-        .catch(unreachable);
-      return found === null ? undefined : Number(found.streamSequence);
-    },
     async heads(conversationIds) {
       const found = await heads
         .find({ _id: { $in: [...conversationIds] } })
@@ -90,13 +72,6 @@ function storeOver(
         .catch(unreachable);
       return found.map(({ conversationId, lastTime }) => ({ conversationId, lastTimeMs: lastTime.getTime() }));
     },
-    countMessagesOfOthers: ({ conversationId, userId, fromSeq, toSeq, limit }) =>
-      records
-        .countDocuments(
-          { conversationId, seq: { $gte: fromSeq, $lte: toSeq }, kind: "message", senderUserId: { $ne: userId } },
-          { limit },
-        )
-        .catch(unreachable),
   };
 }
 
@@ -104,8 +79,4 @@ function storeOver(
 function following({ lastTimeMs, conversationId }: { readonly lastTimeMs: number; readonly conversationId: string }) {
   const lastTime = new Date(lastTimeMs);
   return { $or: [{ lastTime: { $lt: lastTime } }, { lastTime, conversationId: { $lt: conversationId } }] };
-}
-
-function unreachable(error: unknown): never {
-  throw shared.unavailable("the message store can't be read", error);
 }

@@ -24,6 +24,8 @@ describe("writableEntry", () => {
         streamSequence: 130n,
         acceptedTime: new Date(T0 + 3000),
         record: undefined,
+        mentions: [],
+        mentionsAll: false,
       },
     );
     assert.deepEqual(fromBinary(RecordSchema, row.record), entry(3, 30).record);
@@ -57,7 +59,7 @@ describe("WriterCore.write", () => {
     const batch = [writable(1, 10), writable(3, 12), writable(2, 11), writable(1, 20, { conversationId: GROUP })];
     assert.deepEqual(await createWriterCore(store).write(batch), [STORED, STORED, STORED, STORED]);
     assert.equal(store.rows.length, 4);
-    assert.deepEqual(store.calls, ["insert 4", "heads 2", "lists 2"]);
+    assert.deepEqual(store.calls, ["apply", "insert 4", "heads 2", "lists 2"]);
     assert.deepEqual(store.heads.get(DIRECT), {
       conversationId: DIRECT,
       headSeq: 3n,
