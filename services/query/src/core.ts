@@ -11,8 +11,12 @@ import { readerOf, readHistory } from "./core/history.ts";
 import { readStretch } from "./core/merge.ts";
 import { choosePage, type PageRequest } from "./core/page.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
+import { StoredUpTo } from "./core/stored-up-to.ts";
 import { errors } from "./errors.ts";
 import type { ListPosition } from "./ports.ts";
+
+/** About 1.5 MB. */
+const CONVERSATIONS_REMEMBERED = 10_000;
 
 /** A page of a conversation. */
 export interface RecordPage {
@@ -40,7 +44,8 @@ export interface QueryCore {
 }
 
 /** Makes the rules of reading over the store, the log and the owners of memberships. */
-export function createQueryCore(sources: ListSources): QueryCore {
+export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): QueryCore {
+  const sources = { ...adapters, storedUpTo: new StoredUpTo(CONVERSATIONS_REMEMBERED) };
   return {
     async listRecords(userId, conversationId, request) {
       if (request.afterSeq !== undefined && request.beforeSeq !== undefined) throw errors.bothDirections();

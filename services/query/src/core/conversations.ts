@@ -9,14 +9,13 @@ import type {
   ListedConversation,
   ListPosition,
   QueryPeers,
-  RecordLog,
   RecordStore,
   Unread,
   UnreadQuery,
 } from "../ports.ts";
 import { parseConversationId } from "./access.ts";
 import type { Reader } from "./fold.ts";
-import { readerOf, readHistory } from "./history.ts";
+import { type HistorySources, readerOf, readHistory } from "./history.ts";
 import { readStretch } from "./merge.ts";
 import { lastReadable } from "./page.ts";
 
@@ -26,9 +25,7 @@ const UNREAD_COUNTED = 999;
 export type ConversationInit = MessageInitShape<typeof ConversationSchema>;
 
 /** What the list is made of. */
-export interface ListSources {
-  readonly store: RecordStore;
-  readonly log: RecordLog;
+export interface ListSources extends HistorySources {
   readonly peers: QueryPeers;
 }
 

@@ -4,12 +4,18 @@ import type { Interval } from "../ports.ts";
 import { asItStands, isChange, type Reader, standingOf } from "./fold.ts";
 import { eachLogged, readStretch, type Sources } from "./merge.ts";
 import type { Stretch } from "./page.ts";
+import type { StoredUpTo } from "./stored-up-to.ts";
 
 /**
  * How far before the head holes are looked for. Several writers may store one conversation's records out of order, each a batch at
  * a time; further back everything up to the store's head is taken as stored.
  */
 const HOLES_WITHIN = 500n;
+
+/** Where records are read, and what is known of the store. */
+export interface HistorySources extends Sources {
+  readonly storedUpTo: StoredUpTo;
+}
 
 /** A reader and what he may read. */
 export function readerOf(userId: string, intervals: readonly Interval[]): Reader {
@@ -20,7 +26,7 @@ export function readerOf(userId: string, intervals: readonly Interval[]): Reader
 
 /** Messages as they stand now; the records that made them so are left out. */
 export async function readHistory(
-  sources: Sources,
+  sources: HistorySources,
   reader: Reader,
   conversationId: string,
   { headSeq, stretches }: { readonly headSeq: bigint; readonly stretches: readonly Stretch[] },
@@ -40,14 +46,17 @@ export async function readHistory(
  * up to the first record that the store lacks everything is there.
  */
 async function unwrittenChanges(
-  sources: Sources,
+  sources: HistorySources,
   conversationId: string,
   headSeq: bigint,
   targets: ReadonlySet<bigint>,
 ): Promise<LogRecord[]> {
-  const windowStart = headSeq > HOLES_WITHIN ? headSeq - HOLES_WITHIN + 1n : 1n;
+  const known = sources.storedUpTo.of(conversationId);
+  if (known >= headSeq) return [];
+  const windowStart = known + HOLES_WITHIN > headSeq ? known + 1n : headSeq - HOLES_WITHIN + 1n;
   const stored = await sources.store.storedSeqs(conversationId, windowStart, headSeq);
   const firstHole = holeIn(stored, windowStart, headSeq);
+  if (stored.length > 0) sources.storedUpTo.raise(conversationId, (firstHole ?? headSeq + 1n) - 1n);
   if (firstHole === undefined) return [];
   const fromSeq = stored.length > 0 ? firstHole : await afterStoreHead(sources, conversationId, windowStart);
   const changes: LogRecord[] = [];

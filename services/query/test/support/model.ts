@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { StoredUpTo } from "../../src/core/stored-up-to.ts";
 import type { Changes, MessageState, PlacedRecord, Reaction, RecordLog, RecordStore } from "../../src/ports.ts";
 
 const USERS = ["ann", "bob", "cid"];
@@ -162,5 +163,5 @@ export function sourcesOf(records: readonly LogRecord[], isStored: (seq: bigint)
         .filter(({ streamSequence }) => streamSequence >= sequence)
         .slice(0, limit),
   };
-  return { store: store as RecordStore, log };
+  return { store: store as RecordStore, log, storedUpTo: new StoredUpTo(10) };
 }

@@ -1,11 +1,25 @@
 import assert from "node:assert/strict";
 import { readerOf, readHistory } from "../../src/core/history.ts";
+import { StoredUpTo } from "../../src/core/stored-up-to.ts";
+import type { RecordStore } from "../../src/ports.ts";
 import { edit, expected, randomLog, randomOf, react, recordOf, shownOf, sourcesOf } from "../support/model.ts";
 
 const reader = readerOf("bob", [{ fromSeq: 1n, toSeq: undefined }]);
 const page = (fromSeq: number, toSeq: number, headSeq: number) => ({
   headSeq: BigInt(headSeq),
   stretches: [{ fromSeq: BigInt(fromSeq), toSeq: BigInt(toSeq) }],
+});
+
+describe("StoredUpTo", () => {
+  it("never goes back, and forgets what was used longest ago", () => {
+    const stored = new StoredUpTo(2);
+    stored.raise("a", 5n);
+    stored.raise("a", 3n);
+    stored.raise("b", 1n);
+    stored.raise("a", 4n);
+    stored.raise("c", 1n);
+    assert.deepEqual([stored.of("a"), stored.of("b"), stored.of("c")], [5n, 0n, 1n]);
+  });
 });
 
 describe("readHistory", () => {
@@ -39,6 +53,24 @@ describe("readHistory", () => {
     const sources = sourcesOf([recordOf(1), recordOf(2)], (seq) => seq === 1n, 1n);
     const unavailable = { reason: "ERROR_REASON_UNAVAILABLE" };
     await assert.rejects(readHistory(sources, reader, "c", page(1, 1, 3)), unavailable);
+  });
+
+  it("looks only at what it doesn't know to be stored", async () => {
+    const log = Array.from({ length: 20 }, (_, n) => recordOf(n + 1));
+    const sources = sourcesOf(log, (seq) => seq !== 15n && seq <= 18n, 18n);
+    const asked: [bigint, bigint][] = [];
+    const storedSeqs: RecordStore["storedSeqs"] = (id, from, to) => {
+      asked.push([from, to]);
+      return sources.store.storedSeqs(id, from, to);
+    };
+    const counting = { ...sources, store: { ...sources.store, storedSeqs } };
+    for (const headSeq of [10, 20, 20]) await readHistory(counting, reader, "c", page(1, 5, headSeq));
+    await readHistory(counting, reader, "c", page(1, 5, 14));
+    assert.deepEqual(asked, [
+      [1n, 10n],
+      [11n, 20n],
+      [15n, 20n],
+    ]);
   });
 
   it("is what a reading of the whole log gives, whichever records several writers have written (200 random logs)", async () => {
