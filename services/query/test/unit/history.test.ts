@@ -49,6 +49,17 @@ describe("readHistory", () => {
     }
   });
 
+  it("shows a change that lies further back than holes are looked for, when the writer is that far behind", async () => {
+    const log = Array.from({ length: 1500 }, (_, n) => recordOf(n + 1, "ann", n === 599 ? edit(1, "new") : undefined));
+    const [first] = await readHistory(
+      sourcesOf(log, (seq) => seq <= 200n, 200n),
+      reader,
+      "c",
+      page(1, 1, 1500),
+    );
+    assert.equal(first && shownOf(first).text, "new");
+  });
+
   it("does not take an answer of the log that ends too early for the whole", async () => {
     const sources = sourcesOf([recordOf(1), recordOf(2)], (seq) => seq === 1n, 1n);
     const unavailable = { reason: "ERROR_REASON_UNAVAILABLE" };
