@@ -57,15 +57,15 @@ async function runAll(
       };
       runs.push(await runScenario({ target, hops, scenario, direct: asked.direct, say }));
     }
-    process.stdout.write(`${table(scenario, runs, asked.direct)}\n`);
-    process.stdout.write(`figures: ${await keep(scenario, runs, asked)}\n`);
+    process.stdout.write(`${table(scenario, runs, { direct: asked.direct, store: target.store })}\n`);
+    process.stdout.write(`figures: ${await keep(target, scenario, runs, asked)}\n`);
     good &&= runs.every((run) => failures(run).length === 0);
   }
   return good;
 }
 
 /** Writes the figures and returns where. */
-async function keep(scenario: Scenario, runs: readonly RunResult[], asked: Arguments): Promise<string> {
+async function keep(target: Target, scenario: Scenario, runs: readonly RunResult[], asked: Arguments): Promise<string> {
   const folder = asked.results ?? join(FOLDER, "results");
   await mkdir(folder, { recursive: true });
   const time = new Date().toISOString();
@@ -78,7 +78,8 @@ async function keep(scenario: Scenario, runs: readonly RunResult[], asked: Argum
     kernel: release(),
     node: process.version,
   };
-  await writeFile(file, `${JSON.stringify({ time, machine, direct: asked.direct, scenario, runs }, null, 2)}\n`);
+  const how = { direct: asked.direct, store: target.store };
+  await writeFile(file, `${JSON.stringify({ time, machine, ...how, scenario, runs }, null, 2)}\n`);
   return file;
 }
 

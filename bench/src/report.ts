@@ -18,12 +18,12 @@ const MIB = 1024 * 1024;
 const NOISE_CPUS = 0.15;
 
 /** What the terminal shows of a scenario. */
-export function table(scenario: Scenario, runs: readonly RunResult[], direct: boolean): string {
+export function table(scenario: Scenario, runs: readonly RunResult[], how: { direct: boolean; store: string }): string {
   const figures = [...trafficFigures(), ...usageFigures(runs)];
   const lines = [
     "",
     `${scenario.name}: ${scenario.description}`,
-    `  ${outline(scenario, direct)}`,
+    `  ${outline(scenario, how)}`,
     "",
     row("", "", runs.length > 1 ? [...runs.map((_, index) => `run ${index + 1}`), "min", "median", "max"] : [""]),
     ...figures.map((figure) => figureRow(figure, runs)),
@@ -42,14 +42,15 @@ export function failures(run: RunResult): string[] {
   return lines;
 }
 
-function outline({ conversations, load, textBytes, warmUpSeconds, seconds }: Scenario, direct: boolean): string {
+function outline(scenario: Scenario, { direct, store }: { direct: boolean; store: string }): string {
+  const { conversations, load, textBytes, warmUpSeconds, seconds } = scenario;
   const sockets = `${socketsOf(conversations)} sockets ${direct ? "to the gateways" : "through Envoy"}`;
   const what = `${countOf(conversations)} ${conversations.kind} conversations, ${conversations.writers} writing in each`;
   const how =
     load.kind === "open"
       ? `open loop at ${load.perSecond}/s, timed from when each was meant to leave`
       : `closed loop, ${load.inFlight} in flight per conversation`;
-  return `${what}; ${sockets}; ${how}; texts of ${textBytes} bytes; ${warmUpSeconds} s warm-up, ${seconds} s measured`;
+  return `${what}; ${sockets}; ${how}; texts of ${textBytes} bytes; ${warmUpSeconds} s warm-up, ${seconds} s measured; store: ${store}`;
 }
 
 function trafficFigures(): Figure[] {

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Endpoints } from "@oceanchat/infra/endpoints";
+import { layoutOf } from "@oceanchat/infra/layout";
 import { parseIdentity } from "@oceanchat/infra/process-identity";
 import { startMesh } from "@oceanchat/infra/supervisor";
 import type { ProcessRef } from "./usage.ts";
@@ -15,13 +17,20 @@ export interface Target {
   /** WebSocket URLs of the gateways themselves. */
   readonly gateways: readonly string[];
   readonly nats: string;
+  /** Which program keeps the records: mongod, secantusd-rs (fast) or secantusd-py (embedded). */
+  readonly store: string;
   /** Its processes, servers and edge included, and this one. */
   processes(): Promise<ProcessRef[]>;
   /** Ends what was started for this measurement; `now` does not wait for anybody. */
   stop(now?: boolean): Promise<void>;
 }
 
-/** Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. Spans go to `otlpUrl`. */
+const STORES = /mongod|secantusd-\w+/;
+
+/**
+ * Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. It takes the fast store if `make
+ * infra-fast` has built it and the environment names no other. Spans go to `otlpUrl`.
+ */
 export async function startTarget(
   otlpUrl: string | undefined,
   onStop: (stop: Target["stop"]) => void,
@@ -33,6 +42,7 @@ export async function startTarget(
     await rm(dataDir, { recursive: true, force: true });
   };
   onStop(stop);
+  process.env.OCEANCHAT_STORE ??= existsSync(join(layoutOf().cargo, "bin/secantusd-rs")) ? "fast" : "embedded";
   const mesh = await startMesh({
     dataDir,
     ports: "free",
@@ -58,12 +68,15 @@ export async function runningTarget(file: string): Promise<Target> {
   return targetOf(endpoints, run, async () => undefined);
 }
 
-function targetOf(endpoints: Endpoints, runFolder: string, stop: Target["stop"]): Target {
+async function targetOf(endpoints: Endpoints, runFolder: string, stop: Target["stop"]): Promise<Target> {
+  const store = (await processesIn(runFolder)).find(({ name }) => name === "mongodb");
+  const command = store === undefined ? "" : await unlessMissing(readFile(`/proc/${store.pid}/cmdline`, "latin1"), "");
   return {
     edge: endpoints.edge,
     ws: endpoints.ws,
     gateways: endpoints.services["ws-gateway"].flatMap(({ ws }) => (ws === undefined ? [] : `ws://${ws}/ws`)),
     nats: endpoints.infra.nats,
+    store: STORES.exec(command)?.[0] ?? "unknown",
     processes: () => processesIn(runFolder),
     stop,
   };

@@ -26,6 +26,8 @@ interface RegisterBody {
   readonly tokens: { readonly accessToken: string; readonly refreshToken: string; readonly sessionId: string };
 }
 
+const PASSWORD = "correct horse battery";
+
 /** A user with one device, who speaks to OceanChat only through the edge. */
 export class TestUser {
   readonly at: Edge;
@@ -34,6 +36,7 @@ export class TestUser {
   readonly deviceId: string;
   readonly token: string;
   readonly refreshToken: string;
+  readonly sessionId: string;
 
   constructor(at: Edge, deviceId: string, { user, tokens }: RegisterBody) {
     this.at = at;
@@ -42,6 +45,7 @@ export class TestUser {
     this.username = user.username;
     this.token = tokens.accessToken;
     this.refreshToken = tokens.refreshToken;
+    this.sessionId = tokens.sessionId;
   }
 
   /** Registers somebody new. */
@@ -50,12 +54,19 @@ export class TestUser {
     const body = await restOk<RegisterBody>(at.edge, "POST", "/auth/register", {
       body: {
         username: `${name}-${randomUUID().slice(0, 8)}`,
-        password: "correct horse battery",
+        password: PASSWORD,
         displayName: name,
         device: { deviceId, platform: "PLATFORM_WEB", name: "test" },
       },
     });
     return new TestUser(at, deviceId, body);
+  }
+
+  /** The same user by another session: on another device, unless one is named. */
+  async login(deviceId: string = randomUUID(), password: string = PASSWORD): Promise<TestUser> {
+    const device = { deviceId, platform: "PLATFORM_WEB", name: "test" };
+    const body = { username: this.username, password, device };
+    return new TestUser(this.at, deviceId, await restOk<RegisterBody>(this.at.edge, "POST", "/auth/login", { body }));
   }
 
   call(method: string, path: string, body?: unknown): Promise<RestAnswer> {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { type AddressSource, openAddresses, parseAddresses } from "@oceanchat/runtime/addresses";
-import pino from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
 
-const log = pino({ level: "silent" });
 const dns: AddressSource = { kind: "dns", name: "router", port: 9000 };
 
 describe("parseAddresses", () => {
@@ -28,7 +27,7 @@ describe("parseAddresses", () => {
 
 describe("openAddresses", () => {
   it("answers the same array for a fixed list", async () => {
-    const addresses = await openAddresses(parseAddresses("a:1,b:2"), log);
+    const addresses = await openAddresses(parseAddresses("a:1,b:2"), silentLog);
     assert.deepEqual(addresses.current(), ["a:1", "b:2"]);
     assert.equal(addresses.current(), addresses.current());
   });
@@ -43,7 +42,7 @@ describe("openAddresses", () => {
     ];
     const seen: (readonly string[])[] = [];
     await new Promise<void>((done) => {
-      const following = openAddresses(dns, log, {
+      const following = openAddresses(dns, silentLog, {
         intervalMs: 1,
         resolve: async () => {
           if (seen.length > 0 || answers.length < 5) seen.push((await following).current());
@@ -64,7 +63,7 @@ describe("openAddresses", () => {
   });
 
   it("starts without addresses when the first look-up fails", async () => {
-    const addresses = await openAddresses(dns, log, {
+    const addresses = await openAddresses(dns, silentLog, {
       resolve: () => Promise.reject(new Error("no such name")),
     });
     assert.deepEqual(addresses.current(), []);

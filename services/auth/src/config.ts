@@ -1,16 +1,18 @@
-import { addresses, integer, secretFile, text, url } from "@oceanchat/runtime/config";
+import { addresses, integer, secretFile } from "@oceanchat/runtime/config";
+import { mongoKeys } from "@oceanchat/runtime/server-keys";
 
 /** What auth can be told, beside what every process can. */
 export const authKeys = {
-  mongodbUrl: url("OCEANCHAT_MONGODB_URL", "The document store.", "mongodb://127.0.0.1:27017", [
-    "mongodb",
-    "mongodb+srv",
-  ]),
-  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  ...mongoKeys,
   user: addresses(
     "OCEANCHAT_USER_ADDRESSES",
     "Mesh doors of user, which keeps the profiles.",
     "dns:oceanchat-user-headless:8082",
+  ),
+  presence: addresses(
+    "OCEANCHAT_PRESENCE_ADDRESSES",
+    "Mesh doors of presence, which knows the connections of sessions that end.",
+    "dns:oceanchat-presence-headless:8082",
   ),
   signingKeyPem: secretFile(
     "OCEANCHAT_SIGNING_KEY_FILE",

@@ -3,6 +3,7 @@ import { shared } from "@oceanchat/runtime/fail";
 import type { Caller } from "@oceanchat/runtime/handlers";
 import { changePassword, login, register } from "./core/accounts.ts";
 import type { AuthContext, AuthLimits, AuthPorts } from "./core/context.ts";
+import { ending } from "./core/ends.ts";
 import { listSessions, refresh, revokeSession, validateToken } from "./core/sessions.ts";
 import { LoginThrottle } from "./core/throttle.ts";
 import { Turns } from "./core/turns.ts";
@@ -29,8 +30,9 @@ export function createAuthCore(ports: AuthPorts, limits: AuthLimits) {
     register: (request: RegisterRequest, origin: Origin) => register(context, request, origin),
     login: (request: LoginRequest, origin: Origin) => login(context, request, origin),
     refresh: (refreshToken: string) => refresh(context, refreshToken),
-    logout: async ({ sessionId, userId }: Caller) => void (await sessions.endSession(sessionId, userId)),
-    logoutEverywhere: ({ userId }: Caller) => sessions.endSessionsOf(userId),
+    logout: async ({ sessionId, userId }: Caller) =>
+      void (await ending(context, userId, () => sessions.endSession(sessionId, userId))),
+    logoutEverywhere: ({ userId }: Caller) => ending(context, userId, () => sessions.endSessionsOf(userId)),
     changePassword: (caller: Caller, passwords: Parameters<typeof changePassword>[2], origin: Origin) =>
       changePassword(context, caller, passwords, origin),
     listSessions: (caller: Caller, page: Parameters<typeof listSessions>[2]) => listSessions(context, caller, page),

@@ -1,16 +1,21 @@
 import { availableParallelism } from "node:os";
 import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
 import { AuthService } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
+import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { v7 } from "uuid";
 import { authKeys } from "./config.ts";
+import { closeEnded } from "./core/ends.ts";
 import { createAuthCore } from "./core.ts";
 import { createPasswordHasher } from "./passwords.ts";
-import { openProfiles } from "./peers.ts";
+import { openConnections, openProfiles } from "./peers.ts";
+import type { SessionEnds, SessionStore } from "./ports.ts";
 import { authHandlers, authMeshHandlers } from "./service.ts";
+import { EndedSessions } from "./session-ends.ts";
 import { signingKeysFromPem, signingKeysFromStore } from "./signing-keys.ts";
 import { openStore } from "./store.ts";
 import { createTokenSigner } from "./tokens.ts";
@@ -18,8 +23,7 @@ import { createTokenSigner } from "./tokens.ts";
 /** Starts the auth service. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(authKeys, host.env);
-  const { mongodbUrl: url, mongodbDatabase: database } = config;
-  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const keys =
     config.signingKeyPem === undefined
@@ -40,8 +44,9 @@ export async function start(host: Host): Promise<void> {
   const passwords = createPasswordHasher(config.passwordHashesAtOnce || 2 * availableParallelism());
   const profiles = await openProfiles(host, config.user);
   const { accounts, sessions } = store;
+  const ends = await openSessionEnds(host, config.presence, sessions);
   const core = createAuthCore(
-    { accounts, sessions, passwords, profiles, signer, verify, now: host.now, newId },
+    { accounts, sessions, ends, passwords, profiles, signer, verify, now: host.now, newId },
     { ...config, refreshSecret: keys.refreshSecret },
   );
   await host.serve({
@@ -49,6 +54,13 @@ export async function start(host: Host): Promise<void> {
     mesh: [implement(AuthMeshService, authMeshHandlers(core))],
     verify,
   });
+}
+
+async function openSessionEnds(host: Host, presence: AddressSource, sessions: SessionStore): Promise<SessionEnds> {
+  const connections = await openConnections(host, presence);
+  const ends = new EndedSessions((userId) => closeEnded({ connections, sessions, now: host.now }, userId), host.log);
+  host.defer("session ends", () => ends.stop());
+  return ends;
 }
 
 if (import.meta.main) await runProcess("auth", authKeys, start);

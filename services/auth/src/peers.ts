@@ -1,8 +1,14 @@
+import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { shared } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
-import type { Profiles } from "./ports.ts";
+import type { Connections, Profiles } from "./ports.ts";
+
+/** How long presence, and then a gateway, may take, in milliseconds: connections of ended sessions are closed within two seconds. */
+const TIMEOUT_MS = 750;
+const SESSION_OVER = { code: 4401, reason: "the session is over" };
 
 /** Profiles, which user keeps. */
 export async function openProfiles(host: Host, at: AddressSource): Promise<Profiles> {
@@ -12,6 +18,27 @@ export async function openProfiles(host: Host, at: AddressSource): Promise<Profi
       const { user } = await users.call.createProfile(profile, { key: profile.userId, traceparent, requestId });
       if (user === undefined) throw shared.internal(new Error("user answered without a profile"));
       return user;
+    },
+  };
+}
+
+/** Connections, which presence finds and gateways close. */
+export async function openConnections(host: Host, at: AddressSource): Promise<Connections> {
+  const presence = await host.peers(PresenceMeshService, at, { timeoutMs: TIMEOUT_MS });
+  const nowhere: AddressSource = { kind: "static", addresses: [] }; // every call names its gateway
+  const gateways = await host.peers(GatewayMeshService, nowhere, { timeoutMs: TIMEOUT_MS });
+  return {
+    async of(userId) {
+      const { connections, gateways } = await presence.call.locate({ userIds: [userId] });
+      const addresses = new Map(gateways.map(({ gatewayId, address }) => [gatewayId, address]));
+      return connections.flatMap(({ sessionId, gatewayId }) => {
+        const address = addresses.get(gatewayId);
+        return address === undefined ? [] : [{ sessionId, address }];
+      });
+    },
+    async close(address, sessionIds) {
+      const request = { ...SESSION_OVER, sessionIds: [...sessionIds] };
+      return (await gateways.call.closeConnections(request, { address })).closed;
     },
   };
 }

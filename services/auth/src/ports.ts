@@ -51,8 +51,8 @@ export interface AccountStore {
 }
 
 export interface SessionStore {
-  /** Stores a session in the place of the one that its device had, and ends the least used beyond 100 of a user. */
-  beginSession(session: Session): Promise<void>;
+  /** Stores a session in the place of the one that its device had, and ends the least used beyond 100 of a user. Whether any ended. */
+  beginSession(session: Session): Promise<boolean>;
   /** Also one that has expired but isn't removed yet. */
   session(sessionId: string): Promise<Session | undefined>;
   /** False when `fromHash` isn't the session's current one (any more). */
@@ -64,6 +64,26 @@ export interface SessionStore {
   sessionsOf(userId: string, after: SessionPlace | undefined, limit: number): Promise<Session[]>;
   /** Those that are there and don't expire before `now`. */
   liveSessionIds(sessionIds: readonly string[], now: Date): Promise<string[]>;
+}
+
+/** Whoever has to hear that sessions end. */
+export interface SessionEnds {
+  /** Sessions of the user have ended, or may have. Returns at once and never throws. */
+  ended(userId: string): void;
+}
+
+/** A user's connection, as presence knows it. */
+export interface OpenConnection {
+  readonly sessionId: string;
+  /** Where its gateway's mesh door is. */
+  readonly address: string;
+}
+
+export interface Connections {
+  /** A user's connections to all gateways that live. */
+  of(userId: string): Promise<readonly OpenConnection[]>;
+  /** Has a gateway close the connections of sessions that are over; gives how many it had. */
+  close(address: string, sessionIds: readonly string[]): Promise<number>;
 }
 
 /** A place in the list of a user's sessions. */

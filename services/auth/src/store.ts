@@ -1,4 +1,4 @@
-import { openMongo } from "./mongo.ts";
+import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { AccountStore, SessionStore } from "./ports.ts";
 import type { SigningKeyStore } from "./signing-keys.ts";
 import { openAccounts } from "./store/accounts.ts";
@@ -14,13 +14,8 @@ export interface AuthStore {
 }
 
 /** Connects and makes sure of the indexes. */
-export async function openStore(options: Parameters<typeof openMongo>[0]): Promise<AuthStore> {
-  const { db, close } = await openMongo(options);
-  try {
+export const openStore = (options: MongoOptions): Promise<AuthStore> =>
+  openMongo(options, async (db) => {
     const [accounts, sessions] = await Promise.all([openAccounts(db), openSessions(db)]);
-    return { accounts, sessions, signingKeys: openSigningKeys(db), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+    return { accounts, sessions, signingKeys: openSigningKeys(db) };
+  });

@@ -3,6 +3,7 @@ import { GroupService } from "@oceanchat/gen/oceanchat/group/v1/group_service_pb
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { v7 } from "uuid";
 import { groupKeys } from "./config.ts";
@@ -15,8 +16,8 @@ import { startSweep } from "./sweep.ts";
 /** Starts the group service. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(groupKeys, host.env);
-  const { mongodbUrl: url, mongodbDatabase: database, maxMembers } = config;
-  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  const { maxMembers } = config;
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const { users, conversations, signingKeys } = await openPeers(host, config);
   const { groups, members } = store;

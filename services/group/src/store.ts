@@ -1,4 +1,4 @@
-import { openMongo } from "./mongo.ts";
+import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { GroupStore, MemberStore } from "./ports.ts";
 import { openGroups } from "./store/groups.ts";
 import { openMembers } from "./store/members.ts";
@@ -11,13 +11,8 @@ export interface Store {
 }
 
 /** Connects and makes sure of the indexes. */
-export async function openStore(options: Parameters<typeof openMongo>[0]): Promise<Store> {
-  const { db, close } = await openMongo(options);
-  try {
+export const openStore = (options: MongoOptions): Promise<Store> =>
+  openMongo(options, async (db) => {
     const [groups, members] = await Promise.all([openGroups(db), openMembers(db)]);
-    return { groups, members, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+    return { groups, members };
+  });

@@ -1,18 +1,10 @@
-import { addresses, integer, text, url } from "@oceanchat/runtime/config";
+import { addresses, integer } from "@oceanchat/runtime/config";
+import { mongoKeys, natsKeys } from "@oceanchat/runtime/server-keys";
 
 /** What message can be told. */
 export const messageKeys = {
-  natsUrl: url("OCEANCHAT_NATS_URL", "NATS with JetStream, where the log is.", "nats://127.0.0.1:4222", [
-    "nats",
-    "tls",
-  ]),
-  mongodbUrl: url(
-    "OCEANCHAT_MONGODB_URL",
-    "The message store, read for quiet logs and for repeats.",
-    "mongodb://127.0.0.1:27017",
-    ["mongodb", "mongodb+srv"],
-  ),
-  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  ...natsKeys,
+  ...mongoKeys,
   auth: addresses(
     "OCEANCHAT_AUTH_ADDRESSES",
     "Mesh doors of auth, for the signing keys.",

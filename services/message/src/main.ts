@@ -5,6 +5,7 @@ import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { v7 } from "uuid";
 import { openLogStream } from "./bus.ts";
@@ -17,7 +18,7 @@ import { openStore } from "./store.ts";
 /** Starts message. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(messageKeys, host.env);
-  const store = await openStore(config, host.log);
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(LogEntrySchema);

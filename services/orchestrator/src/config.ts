@@ -1,8 +1,9 @@
-import { addresses, integer, url } from "@oceanchat/runtime/config";
+import { addresses, integer } from "@oceanchat/runtime/config";
+import { natsKeys } from "@oceanchat/runtime/server-keys";
 
 /** What orchestrator can be told. */
 export const orchestratorKeys = {
-  natsUrl: url("OCEANCHAT_NATS_URL", "The message log and the push streams.", "nats://127.0.0.1:4222", ["nats", "tls"]),
+  ...natsKeys,
   group: addresses(
     "OCEANCHAT_GROUP_ADDRESSES",
     "Mesh doors of group, for the members of a group.",

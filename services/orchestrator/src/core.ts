@@ -1,3 +1,4 @@
+import { inTurns } from "@oceanchat/runtime/in-turns";
 import { locate } from "./core/locations.ts";
 import { type Notice, plan } from "./core/plan.ts";
 import { type Addressed, address } from "./core/recipients.ts";
@@ -46,7 +47,7 @@ export function createOrchestratorCore(needs: OrchestratorNeeds): OrchestratorCo
       const locations = await locate(presence, everyUser(addressed));
       const { online, offline } = plan(addressed, locations);
       let tasks = 0;
-      const publishOnline = each(online, GATEWAYS_AT_ONCE, async ([gatewayId, deliveries]) => {
+      const publishOnline = inTurns(online, GATEWAYS_AT_ONCE, async ([gatewayId, deliveries]) => {
         // One after another: a connection's records stay in order.
         for (const task of onlineTasks(gatewayId, locations.addressOf(gatewayId), deliveries)) {
           await push.online(gatewayId, task);
@@ -72,7 +73,7 @@ function everyUser(addressed: readonly Addressed[]): Set<string> {
 
 async function tell(push: Push, notices: readonly Notice[]) {
   let [offline, dropped] = [0, 0];
-  await each(everyTask(notices), NOTICES_AT_ONCE, async ({ userId, ...task }) => {
+  await inTurns(everyTask(notices), NOTICES_AT_ONCE, async ({ userId, ...task }) => {
     if (await push.offline(userId, task)) offline++;
     else dropped++;
   });
@@ -81,24 +82,4 @@ async function tell(push: Push, notices: readonly Notice[]) {
 
 function* everyTask(notices: readonly Notice[]) {
   for (const { entry, userIds } of notices) yield* offlineTasks(entry, userIds);
-}
-
-/** Does something with every item, so many at a time. After a failure nothing new is begun; rejects when all has ended. */
-async function each<T>(items: Iterable<T>, atOnce: number, act: (item: T) => Promise<void>): Promise<void> {
-  const left = items[Symbol.iterator]();
-  let failed = false;
-  const work = async () => {
-    while (!failed) {
-      const { done, value } = left.next();
-      if (done) return;
-      try {
-        await act(value);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const workers = await Promise.allSettled(Array.from({ length: atOnce }, work));
-  for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
 }

@@ -2,6 +2,7 @@ import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { writerKeys } from "./config.ts";
 import { consumeLog, reportLag } from "./consumer.ts";
@@ -13,7 +14,7 @@ const LAG_REPORT_MS = 30_000;
 /** Starts persistence-writer. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(writerKeys, host.env);
-  const store = await openStore(config, host.log);
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(DeadLetterSchema);

@@ -5,14 +5,14 @@ import {
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import type { Host } from "@oceanchat/runtime/host";
-import { type Collection, type Db, MongoBulkWriteError, MongoClient, MongoError } from "mongodb";
+import { isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
+import { type Collection, type Db, MongoBulkWriteError } from "mongodb";
 import type { Changes, Head, RecordRow, Store, UserConversation } from "./ports.ts";
 import { applyChanges, type ChangeCollections, changeCollections, indexChanges } from "./store/changes.ts";
 import { refusal } from "./store/refusal.ts";
 
-const DUPLICATE_KEY = 11000;
-const START_MS = 30_000;
+/** How long a write may take, in milliseconds: more than the largest batch needs. */
+const WRITE_MS = 10_000;
 
 /** `_id` is the record's id: it makes the insert idempotent by itself and saves an index. */
 interface RecordDocument {
@@ -44,51 +44,31 @@ interface UserConversationDocument {
   lastTime: Date;
 }
 
-/** Connects to the message store and makes its indexes, waiting for the server up to half a minute. */
-export async function openStore(
-  { mongodbUrl, mongodbDatabase }: { readonly mongodbUrl: string; readonly mongodbDatabase: string },
-  log: Host["log"],
-): Promise<MongoStore> {
-  const client = new MongoClient(mongodbUrl, {
-    appName: "oceanchat-persistence-writer",
-    maxPoolSize: 20,
-    serverSelectionTimeoutMS: 5000,
-    // A server that has stopped to answer must not hold a batch for ever: it is written again, which changes nothing.
-    socketTimeoutMS: 20_000,
-    useBigInt64: true,
-    writeConcern: { w: "majority", journal: true },
+/** Connects to the message store and makes its indexes. */
+export const openStore = (
+  options: MongoOptions,
+  writeMs = WRITE_MS,
+): Promise<MongoStore & { close(): Promise<void> }> =>
+  openMongo({ silenceMs: writeMs, ...options }, async (db) => {
+    const store = new MongoStore(db, writeMs);
+    await store.createIndexes();
+    return store;
   });
-  const store = new MongoStore(client, client.db(mongodbDatabase));
-  const deadline = performance.now() + START_MS;
-  for (;;) {
-    try {
-      await store.createIndexes();
-      return store;
-    } catch (error) {
-      if (!(error instanceof MongoError) || performance.now() > deadline) {
-        await client.close();
-        throw error;
-      }
-      log.warn({ err: error }, "the document store is not ready yet");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-}
 
 /** The message store's writing side. */
 export class MongoStore implements Store {
-  readonly #client: MongoClient;
   readonly #records: Collection<RecordDocument>;
   readonly #heads: Collection<HeadDocument>;
   readonly #userConversations: Collection<UserConversationDocument>;
   readonly #changes: ChangeCollections;
+  readonly #writeMs: number;
 
-  constructor(client: MongoClient, db: Db) {
-    this.#client = client;
+  constructor(db: Db, writeMs: number) {
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
     this.#heads = db.collection(getOption(StoredHeadSchema, collection));
     this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
     this.#changes = changeCollections(db);
+    this.#writeMs = writeMs;
   }
 
   async createIndexes(): Promise<void> {
@@ -107,7 +87,7 @@ export class MongoStore implements Store {
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
     try {
-      await this.#records.insertMany(rows.map(recordDocument), { ordered: false });
+      await this.#inTime((options) => this.#records.insertMany(rows.map(recordDocument), options));
       return [];
     } catch (error) {
       if (!(error instanceof MongoBulkWriteError)) throw error;
@@ -115,7 +95,7 @@ export class MongoStore implements Store {
       // A lost connection looks the same, but for the rows that it says nothing about.
       const answered = error.insertedCount + errors.length === rows.length;
       if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
-      const other = errors.find(({ code }) => code !== DUPLICATE_KEY);
+      const other = errors.find((each) => !isDuplicateKey(each));
       if (other !== undefined) throw refusal(other, error);
       return errors.map(({ index }) => index);
     }
@@ -135,35 +115,42 @@ export class MongoStore implements Store {
   }
 
   apply(changes: Changes): Promise<void> {
-    return applyChanges(this.#changes, changes);
+    return applyChanges(this.#changes, changes, (write) => this.#inTime(write));
   }
 
   async moveHeads(heads: readonly Head[]): Promise<void> {
     if (heads.length === 0) return;
-    await this.#heads.bulkWrite(
-      heads.map(({ conversationId, ...move }) => ({
-        updateOne: { filter: { _id: conversationId }, update: { $max: move }, upsert: true },
-      })),
-      { ordered: false },
-    );
+    const moves = heads.map(({ conversationId, ...move }) => ({
+      updateOne: { filter: { _id: conversationId }, update: { $max: move }, upsert: true },
+    }));
+    await this.#inTime((options) => this.#heads.bulkWrite(moves, options));
   }
 
   async moveUserConversations(conversations: readonly UserConversation[]): Promise<void> {
     if (conversations.length === 0) return;
-    await this.#userConversations.bulkWrite(
-      conversations.map(({ userId, conversationId, lastTime }) => ({
-        updateOne: {
-          filter: { _id: `${userId}:${conversationId}` },
-          update: { $max: { lastTime }, $setOnInsert: { userId, conversationId } },
-          upsert: true,
-        },
-      })),
-      { ordered: false },
-    );
+    const moves = conversations.map(({ userId, conversationId, lastTime }) => ({
+      updateOne: {
+        filter: { _id: `${userId}:${conversationId}` },
+        update: { $max: { lastTime }, $setOnInsert: { userId, conversationId } },
+        upsert: true,
+      },
+    }));
+    await this.#inTime((options) => this.#userConversations.bulkWrite(moves, options));
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  /**
+   * Gives a write up after a time. The driver waits for ever to write to a socket that it has closed itself, whatever its
+   * own timeouts are; but it heeds a signal at every step, though its types name one only for reads.
+   */
+  async #inTime(write: (options: { readonly ordered: false; readonly signal: AbortSignal }) => Promise<unknown>) {
+    const deadline = new AbortController();
+    const late = () => deadline.abort(new Error(`the store did not answer in ${this.#writeMs} ms`));
+    const timer = setTimeout(late, this.#writeMs);
+    try {
+      await write({ ordered: false, signal: deadline.signal });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

@@ -1,15 +1,12 @@
-import { addresses, integer, text, url } from "@oceanchat/runtime/config";
+import { addresses, integer } from "@oceanchat/runtime/config";
+import { mongoKeys, natsKeys } from "@oceanchat/runtime/server-keys";
 import { providerKeys } from "./providers/configured.ts";
 
 /** What pusher-offline can be told. */
 export const pusherOfflineKeys = {
   ...providerKeys,
-  natsUrl: url("OCEANCHAT_NATS_URL", "NATS, where the work comes from.", "nats://127.0.0.1:4222", ["nats", "tls"]),
-  mongodbUrl: url("OCEANCHAT_MONGODB_URL", "The document store.", "mongodb://127.0.0.1:27017", [
-    "mongodb",
-    "mongodb+srv",
-  ]),
-  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  ...natsKeys,
+  ...mongoKeys,
   auth: addresses(
     "OCEANCHAT_AUTH_ADDRESSES",
     "Mesh doors of auth, for the signing keys.",

@@ -4,6 +4,7 @@ import { OfflineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openSendQueue } from "./bus.ts";
 import { pusherOfflineKeys } from "./config.ts";
@@ -20,7 +21,7 @@ import { openStore } from "./store.ts";
 export async function start(host: Host): Promise<void> {
   const config = readConfig(pusherOfflineKeys, host.env);
   const { now, tracing } = host;
-  const store = await openStore(config.mongodbUrl, config.mongodbDatabase);
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const providers = await connectProviders(config, { now });
   for (const provider of providers.values()) host.defer(provider.name, () => provider.close());

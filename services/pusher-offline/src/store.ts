@@ -1,12 +1,11 @@
-import { shared } from "@oceanchat/runtime/fail";
-import { MongoClient, MongoServerError } from "mongodb";
+import { isDuplicate, type MongoOptions, openMongo, reading, writing } from "@oceanchat/runtime/mongo";
+import type { Db } from "mongodb";
 import type { Decision, ProviderName, PushStore, RegisteredToken } from "./ports.ts";
 
 const TOKENS = "push_tokens";
 const DECISIONS = "push_decisions";
 /** ExplainPush answers for this long. */
 const DECISIONS_KEPT_SECONDS = 7 * 24 * 3_600;
-const DUPLICATE_KEY = 11_000;
 
 interface TokenDocument {
   readonly _id: string;
@@ -35,14 +34,9 @@ export interface MongoPushStore extends PushStore {
 }
 
 /** Connects and makes the indexes. */
-export async function openStore(url: string, database: string): Promise<MongoPushStore> {
-  const client = new MongoClient(url, {
-    useBigInt64: true,
-    maxPoolSize: 20,
-    serverSelectionTimeoutMS: 5_000,
-    writeConcern: { w: "majority", journal: true },
-  });
-  const db = client.db(database);
+export const openStore = (options: MongoOptions): Promise<MongoPushStore> => openMongo(options, storeOver);
+
+async function storeOver(db: Db): Promise<PushStore> {
   const tokens = db.collection<TokenDocument>(TOKENS);
   const decisions = db.collection<DecisionDocument>(DECISIONS);
   await tokens.createIndexes([{ key: { userId: 1 } }]);
@@ -54,46 +48,40 @@ export async function openStore(url: string, database: string): Promise<MongoPus
     async register(token) {
       const { tokenId, userId, deviceId, provider } = token;
       // By _id: whoever held this token before has lost it in the same write.
-      await tokens.replaceOne({ _id: tokenId }, tokenDocument(token), { upsert: true }).catch(unreachable);
-      await tokens.deleteMany({ userId, deviceId, provider, _id: { $ne: tokenId } }).catch(unreachable);
+      await writing(() => tokens.replaceOne({ _id: tokenId }, tokenDocument(token), { upsert: true }));
+      await writing(() => tokens.deleteMany({ userId, deviceId, provider, _id: { $ne: tokenId } }));
     },
-    tokensOf: async (userId) => (await tokens.find({ userId }).limit(100).toArray().catch(unreachable)).map(tokenOf),
+    tokensOf: async (userId) => (await reading(() => tokens.find({ userId }).limit(100).toArray())).map(tokenOf),
     async token(tokenId) {
-      const found = await tokens.findOne({ _id: tokenId }).catch(unreachable);
+      const found = await reading(() => tokens.findOne({ _id: tokenId }));
       return found === null ? undefined : tokenOf(found);
     },
     async remove(userId, tokenId) {
-      await tokens.deleteOne({ _id: tokenId, userId }).catch(unreachable);
+      await writing(() => tokens.deleteOne({ _id: tokenId, userId }));
     },
     async removeInvalid(tokenId, registeredBeforeMs) {
       const createTime = { $lte: new Date(registeredBeforeMs) };
-      await tokens.deleteOne({ _id: tokenId, createTime }).catch(unreachable);
+      await writing(() => tokens.deleteOne({ _id: tokenId, createTime }));
     },
     async claim(decision) {
       try {
-        await decisions.insertOne(decisionDocument(decision));
+        await writing(() => decisions.insertOne(decisionDocument(decision)));
         return undefined;
       } catch (error) {
-        if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw unreachable(error);
+        if (!isDuplicate(error)) throw error;
       }
-      const earlier = await decisions.findOne({ _id: idOf(decision) }).catch(unreachable);
+      const earlier = await reading(() => decisions.findOne({ _id: idOf(decision) }));
       return earlier === null ? undefined : decisionOf(earlier);
     },
     async decide(decision) {
-      await decisions
-        .replaceOne({ _id: idOf(decision) }, decisionDocument(decision), { upsert: true })
-        .catch(unreachable);
+      await writing(() => decisions.replaceOne({ _id: idOf(decision) }, decisionDocument(decision), { upsert: true }));
     },
     async decisions(userId, recordId) {
-      const found = await decisions
-        .find({ userId, recordId })
-        .sort({ decidedTime: 1 })
-        .limit(100)
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() =>
+        decisions.find({ userId, recordId }).sort({ decidedTime: 1 }).limit(100).toArray(),
+      );
       return found.map(decisionOf);
     },
-    close: () => client.close(),
   };
 }
 
@@ -121,8 +109,4 @@ function decisionOf({
   detail,
 }: DecisionDocument): Decision {
   return { recordId, tokenId, userId, deviceId, decision, detail, decidedAtMs: decidedTime.getTime() };
-}
-
-function unreachable(error: unknown): never {
-  throw shared.unavailable("push tokens and decisions can't be read or written", error);
 }

@@ -1,8 +1,9 @@
-import { addresses, url } from "@oceanchat/runtime/config";
+import { addresses } from "@oceanchat/runtime/config";
+import { natsKeys } from "@oceanchat/runtime/server-keys";
 
 /** What pusher-realtime can be told. */
 export const pusherKeys = {
-  natsUrl: url("OCEANCHAT_NATS_URL", "The push streams.", "nats://127.0.0.1:4222", ["nats", "tls"]),
+  ...natsKeys,
   presence: addresses(
     "OCEANCHAT_PRESENCE_ADDRESSES",
     "Mesh doors of presence, for users whose connection is gone.",

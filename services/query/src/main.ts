@@ -3,6 +3,7 @@ import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openLog } from "./bus.ts";
 import { queryKeys } from "./config.ts";
@@ -14,7 +15,7 @@ import { openStore } from "./store.ts";
 /** Starts query. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(queryKeys, host.env);
-  const store = await openStore(config.mongodbUrl, config.mongodbDatabase);
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(LogEntrySchema);

@@ -8,11 +8,11 @@ import {
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { type Collection, type Document, MongoClient } from "mongodb";
+import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
+import type { Collection, Db, Document } from "mongodb";
 import type { RecordStore } from "./ports.ts";
 import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
 import { type RecordDocument, recordsIn } from "./store/records.ts";
-import { unreachable } from "./store/unreachable.ts";
 import { cursorsIn, type ReadCursorDocument, unreadIn } from "./store/unread.ts";
 
 // The shapes are declared in records/v1/store.proto and written by persistence-writer, which also makes the indexes.
@@ -34,10 +34,10 @@ export interface MongoRecordStore extends RecordStore {
   close(): Promise<void>;
 }
 
-/** Connects to the message store. Reads wait at most 5 s for a server. */
-export async function openStore(url: string, database: string): Promise<MongoRecordStore> {
-  const client = new MongoClient(url, { useBigInt64: true, maxPoolSize: 20, serverSelectionTimeoutMS: 5_000 });
-  const db = client.db(database);
+/** Connects to the message store. */
+export const openStore = (options: MongoOptions): Promise<MongoRecordStore> => openMongo(options, storeOver);
+
+function storeOver(db: Db): RecordStore {
   const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
   const records = named<RecordDocument>(StoredRecordSchema);
   const states = named<MessageStateDocument>(StoredMessageStateSchema);
@@ -47,7 +47,6 @@ export async function openStore(url: string, database: string): Promise<MongoRec
     ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
     ...unreadIn(records, states),
     ...cursorsIn(named<ReadCursorDocument>(StoredReadCursorSchema)),
-    close: () => client.close(),
   };
 }
 
@@ -57,19 +56,17 @@ function listsIn(
 ): Pick<RecordStore, "heads" | "directConversations"> {
   return {
     async heads(conversationIds) {
-      const found = await heads
-        .find({ _id: { $in: [...conversationIds] } })
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() => heads.find({ _id: { $in: [...conversationIds] } }).toArray());
       return new Map(found.map((head) => [head._id, { seq: head.headSeq, lastTimeMs: head.lastTime.getTime() }]));
     },
     async directConversations(userId, after, limit) {
-      const found = await userConversations
-        .find(after === undefined ? { userId } : { userId, ...following(after) })
-        .sort({ lastTime: -1, conversationId: -1 })
-        .limit(limit)
-        .toArray()
-        .catch(unreachable);
+      const found = await reading(() =>
+        userConversations
+          .find(after === undefined ? { userId } : { userId, ...following(after) })
+          .sort({ lastTime: -1, conversationId: -1 })
+          .limit(limit)
+          .toArray(),
+      );
       return found.map(({ conversationId, lastTime }) => ({ conversationId, lastTimeMs: lastTime.getTime() }));
     },
   };

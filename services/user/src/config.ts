@@ -1,12 +1,9 @@
-import { addresses, text, url } from "@oceanchat/runtime/config";
+import { addresses } from "@oceanchat/runtime/config";
+import { mongoKeys } from "@oceanchat/runtime/server-keys";
 
 /** What user can be told, beside what every process can. */
 export const userKeys = {
-  mongodbUrl: url("OCEANCHAT_MONGODB_URL", "The document store.", "mongodb://127.0.0.1:27017", [
-    "mongodb",
-    "mongodb+srv",
-  ]),
-  mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
+  ...mongoKeys,
   auth: addresses(
     "OCEANCHAT_AUTH_ADDRESSES",
     "Mesh doors of auth, for the signing keys.",

@@ -4,6 +4,7 @@ import { UserService } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
+import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { userKeys } from "./config.ts";
 import { createUserCore } from "./core.ts";
@@ -13,15 +14,15 @@ import { openStore } from "./store.ts";
 
 /** Starts the user service. */
 export async function start(host: Host): Promise<void> {
-  const { mongodbUrl: url, mongodbDatabase: database, auth } = readConfig(userKeys, host.env);
-  const store = await openStore({ url, database, name: host.instance, log: host.log });
+  const config = readConfig(userKeys, host.env);
+  const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const { profiles, relations } = store;
   const core = createUserCore({ profiles, relations, now: host.now });
   await host.serve({
     public: [implement(UserService, userHandlers(core)), implement(RelationshipService, {})],
     mesh: [implement(UserMeshService, userMeshHandlers(core))],
-    verify: host.tokenVerifier(await openSigningKeys(host, auth)),
+    verify: host.tokenVerifier(await openSigningKeys(host, config.auth)),
   });
 }
 

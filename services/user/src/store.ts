@@ -1,4 +1,4 @@
-import { openMongo } from "./mongo.ts";
+import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { ProfileStore, RelationStore } from "./ports.ts";
 import { openProfiles } from "./store/profiles.ts";
 import { openRelations } from "./store/relations.ts";
@@ -11,12 +11,5 @@ export interface UserStore {
 }
 
 /** Connects and makes sure of the indexes. */
-export async function openStore(options: Parameters<typeof openMongo>[0]): Promise<UserStore> {
-  const { db, close } = await openMongo(options);
-  try {
-    return { profiles: await openProfiles(db), relations: openRelations(db), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+export const openStore = (options: MongoOptions): Promise<UserStore> =>
+  openMongo(options, async (db) => ({ profiles: await openProfiles(db), relations: openRelations(db) }));

@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly router: RouterPort;
   readonly presence: PresencePort;
+  /** Whether a session lives, as far as is known. Never rejects. */
+  readonly sessionLives: (sessionId: string) => Promise<boolean>;
   readonly gateways: GatewaysPort;
   readonly tracing: Tracing;
   readonly log: Logger;
@@ -53,6 +55,8 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #world: SessionWorld;
   readonly #lagging = new Set<Session>();
+  /** Those of which presence isn't told yet: their sessions may have ended. */
+  readonly #unproven = new Set<Session>();
   #draining = false;
 
   constructor(options: GatewayOptions) {
@@ -73,7 +77,10 @@ export class Gateway {
       maxPending: 2 * config.maxConnections,
       after: (ms, run) => void globalThis.setTimeout(run, ms).unref(),
       onReplaced: (replaced) => this.#replace(replaced),
-      onReportAll: () => void inSlices(this.sessions.all(), SLICE, (session) => this.reports.again(this.#of(session))),
+      onReportAll: () =>
+        void inSlices(this.sessions.all(), SLICE, (session) => {
+          if (!this.#unproven.has(session)) this.reports.again(this.#of(session));
+        }),
       onRefused: (cause) => log.warn({ err: cause }, "presence refuses a report"),
     });
   }
@@ -103,13 +110,23 @@ export class Gateway {
     this.sessions.add(session);
     this.counters.opened++;
     log.debug({ connectionId: id, userId: caller.userId, platform: caller.platform, codec }, "connected");
+    void this.#admit(session);
+    return session;
+  }
+
+  /** Says hello when auth has said that the session lives and presence has heard of the connection. Waits for neither for long. */
+  async #admit(session: Session): Promise<void> {
+    this.#unproven.add(session);
+    const lives = await this.#options.sessionLives(session.sessionId);
+    if (session.isOver) return;
+    if (!lives) return session.close(closings.sessionOver);
+    this.#unproven.delete(session);
     const open = () => session.open();
-    const timer = globalThis.setTimeout(open, config.helloWaitMs);
+    const timer = globalThis.setTimeout(open, this.#options.config.helloWaitMs);
     this.reports.connected(this.#of(session), () => {
       clearTimeout(timer);
       open();
     });
-    return session;
   }
 
   /** Writes a packet to connections; gives those that aren't here. */
@@ -203,7 +220,7 @@ export class Gateway {
     if (!this.sessions.remove(session)) return;
     this.counters.closed++;
     this.#options.log.debug({ connectionId: session.id, userId: session.userId, code }, "disconnected");
-    this.reports.disconnected(this.#of(session));
+    if (!this.#unproven.delete(session)) this.reports.disconnected(this.#of(session));
   }
 
   #replace(replaced: readonly Replaced[]): void {

@@ -15,7 +15,7 @@ import { openAuth, openGateways, openPresence, openRouter } from "./peers.ts";
 import type { AuthPort } from "./ports.ts";
 import { everyMs, type Round } from "./rounds.ts";
 import { gatewayMeshHandlers } from "./service.ts";
-import { checkSessions } from "./session-check.ts";
+import { Admission, checkSessions } from "./session-check.ts";
 import { createTcpServer } from "./socket-tcp.ts";
 import { createWebSocketServer } from "./socket-websocket.ts";
 import { WriteTurns } from "./write-turns.ts";
@@ -31,11 +31,13 @@ export async function start(host: Host): Promise<void> {
   // New with each start, so that what presence and pushers know of an earlier life is never taken for this one.
   const gatewayId = `${host.instance.replace(/[^A-Za-z0-9_-]/g, "-")}-${randomBytes(3).toString("hex")}`;
   const auth = await openAuth(host, config);
+  const admission = new Admission(auth, log);
   const gateway = new Gateway({
     gatewayId,
     config,
     router: await openRouter(host, config),
     presence: await openPresence(host, config, gatewayId),
+    sessionLives: (sessionId) => admission.lives(sessionId),
     gateways: await openGateways(host),
     tracing,
     log,

@@ -8,6 +8,8 @@ import type { GatewayConfig } from "./config.ts";
 import type { AuthPort, GatewaysPort, PresencePort, RouterPort } from "./ports.ts";
 
 const REPORT_TIMEOUT_MS = 3_000;
+/** Clients that connect wait for the answer. */
+const SESSIONS_TIMEOUT_MS = 1_000;
 
 /** Reaches routers. What is unanswered when a stream breaks is sent again: the log of messages drops repeats. */
 export async function openRouter(host: Host, config: GatewayConfig): Promise<RouterPort> {
@@ -37,8 +39,10 @@ export async function openAuth(
   const { call } = await host.peers(AuthMeshService, config.auth);
   return {
     signingKeys: async () => (await call.getSigningKeys({})).keys,
-    liveSessions: async (sessionIds) =>
-      new Set((await call.getSessions({ sessionIds: [...sessionIds] })).liveSessionIds),
+    async liveSessions(sessionIds) {
+      const request = { sessionIds: [...sessionIds] };
+      return new Set((await call.getSessions(request, { timeoutMs: SESSIONS_TIMEOUT_MS })).liveSessionIds);
+    },
   };
 }
 

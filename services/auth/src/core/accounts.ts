@@ -5,6 +5,7 @@ import type { Caller } from "@oceanchat/runtime/handlers";
 import { errors } from "../errors.ts";
 import type { Account, Origin } from "../ports.ts";
 import type { AuthContext } from "./context.ts";
+import { ending } from "./ends.ts";
 import { beginSession, liveSession } from "./sessions.ts";
 
 /** What a login answers. */
@@ -73,7 +74,8 @@ export async function changePassword(
   if (!(await context.accounts.replacePasswordHash(account.userId, account.passwordHash, changed))) {
     throw errors.invalidCredentials(); // somebody else has changed it in the meantime
   }
-  await context.sessions.endSessionsOf(caller.userId, caller.sessionId);
+  const { userId, sessionId } = caller;
+  await ending(context, userId, () => context.sessions.endSessionsOf(userId, sessionId));
 }
 
 /** Every way to try a password goes through here: it counts failures and takes the same time whether the account exists. */

@@ -1,5 +1,5 @@
 import type { TokenVerifier } from "@oceanchat/runtime/token";
-import type { AccountStore, PasswordHasher, Profiles, SessionStore, TokenSigner } from "../ports.ts";
+import type { AccountStore, PasswordHasher, Profiles, SessionEnds, SessionStore, TokenSigner } from "../ports.ts";
 import type { LoginThrottle } from "./throttle.ts";
 import type { Turns } from "./turns.ts";
 
@@ -7,6 +7,7 @@ import type { Turns } from "./turns.ts";
 export interface AuthPorts {
   readonly accounts: AccountStore;
   readonly sessions: SessionStore;
+  readonly ends: SessionEnds;
   readonly passwords: PasswordHasher;
   readonly profiles: Profiles;
   readonly signer: TokenSigner;

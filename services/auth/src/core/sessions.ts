@@ -2,10 +2,11 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Device, PlatformSchema, type Tokens } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { Caller } from "@oceanchat/runtime/handlers";
+import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import { errors } from "../errors.ts";
-import { decodePageToken, encodePageToken, pageSizeOf } from "../page-token.ts";
 import type { Session, SessionPlace } from "../ports.ts";
 import type { AuthContext } from "./context.ts";
+import { ending } from "./ends.ts";
 import { equal, hashOf, isGenuine, mintRefreshToken, parseRefreshToken } from "./refresh-tokens.ts";
 
 /** Begins a session in the place of the one that the device had. */
@@ -32,7 +33,12 @@ export async function beginSession(
     lastUsedTime: new Date(nowMs),
     expireTime: new Date(nowMs + context.sessionTtlSeconds * 1000),
   };
-  await sessions.beginSession(session);
+  let othersEnded = true; // or may have, when it fails
+  try {
+    othersEnded = await sessions.beginSession(session);
+  } finally {
+    if (othersEnded) context.ends.ended(userId);
+  }
   return tokensOf(context, session, refreshToken);
 }
 
@@ -55,7 +61,8 @@ export async function refresh(context: AuthContext, text: string): Promise<Omit<
     return tokensOf(context, session, successor);
   }
   if (equal(presented, session.previousRefreshHash) || isGenuine(refreshSecret, token)) {
-    await sessions.endSession(session.sessionId, session.userId);
+    const { sessionId, userId } = session;
+    await ending(context, userId, () => sessions.endSession(sessionId, userId));
   }
   throw errors.refreshTokenInvalid();
 }
@@ -126,5 +133,7 @@ function placeOf(value: Readonly<Record<string, unknown>>): SessionPlace | undef
 /** Ends one of the caller's sessions. */
 export async function revokeSession(context: AuthContext, caller: Caller, sessionId: string): Promise<void> {
   await liveSession(context, caller);
-  if (!(await context.sessions.endSession(sessionId, caller.userId))) throw errors.sessionNotFound();
+  const { userId } = caller;
+  const ended = await ending(context, userId, () => context.sessions.endSession(sessionId, userId));
+  if (!ended) throw errors.sessionNotFound();
 }

@@ -1,5 +1,5 @@
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { Account, AccountStore } from "../ports.ts";
 
 interface AccountDocument extends Omit<Account, "userId"> {

@@ -1,6 +1,6 @@
 import { shared } from "@oceanchat/runtime/fail";
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { Session, SessionPlace, SessionStore } from "../ports.ts";
 
 interface SessionDocument extends Omit<Session, "sessionId"> {
@@ -56,13 +56,14 @@ export async function openSessions(db: Db): Promise<SessionStore> {
 }
 
 /** The unique index lets a device have one session, whatever logs in at the same time. */
-async function begin(sessions: Collection<SessionDocument>, { sessionId, ...rest }: Session): Promise<void> {
+async function begin(sessions: Collection<SessionDocument>, { sessionId, ...rest }: Session): Promise<boolean> {
   const { userId, deviceId } = rest;
+  let replaced = 0;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     try {
-      await writing(() => sessions.deleteMany({ userId, deviceId }));
+      replaced += (await writing(() => sessions.deleteMany({ userId, deviceId }))).deletedCount;
       await writing(() => sessions.insertOne({ _id: sessionId, ...rest }));
-      return endLeastUsed(sessions, userId);
+      return (await endLeastUsed(sessions, userId)) || replaced > 0;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
@@ -70,7 +71,7 @@ async function begin(sessions: Collection<SessionDocument>, { sessionId, ...rest
   throw shared.overloaded("too many logins of one device at once");
 }
 
-async function endLeastUsed(sessions: Collection<SessionDocument>, userId: string): Promise<void> {
+async function endLeastUsed(sessions: Collection<SessionDocument>, userId: string): Promise<boolean> {
   const surplus = await reading(() =>
     sessions
       .find({ userId }, { projection: { _id: 1 } })
@@ -79,8 +80,9 @@ async function endLeastUsed(sessions: Collection<SessionDocument>, userId: strin
       .limit(MAX_PER_USER)
       .toArray(),
   );
-  if (surplus.length === 0) return;
+  if (surplus.length === 0) return false;
   await writing(() => sessions.deleteMany({ userId, _id: { $in: surplus.map(({ _id }) => _id) } }));
+  return true;
 }
 
 function behind({ lastUsedMs, sessionId }: SessionPlace) {

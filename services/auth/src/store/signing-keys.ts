@@ -1,5 +1,5 @@
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { SigningKeyStore, StoredKey } from "../signing-keys.ts";
 
 interface KeyDocument extends Omit<StoredKey, "slot"> {

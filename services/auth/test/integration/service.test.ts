@@ -4,8 +4,8 @@ import { Code } from "@connectrpc/connect";
 import { Platform } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import { answers } from "@oceanchat/runtime/testing-public";
 import { v7 } from "uuid";
-import { answers } from "../support/clients.ts";
 import { openFakeUser, type RunningAuth, startAuth } from "../support/running.ts";
 
 const phone = { deviceId: "phone", platform: Platform.IOS, name: "iPhone" };

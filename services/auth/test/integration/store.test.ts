@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { MongoClient } from "mongodb";
-import { pino } from "pino";
 import { v7 } from "uuid";
 import type { Account, Session } from "../../src/ports.ts";
 import { signingKeysFromStore } from "../../src/signing-keys.ts";
@@ -35,8 +35,7 @@ function session(userId: string, deviceId: string, usedMs = NOW): Session {
 describe("auth's store", () => {
   let servers: TestServers;
   let store: AuthStore;
-  const open = () =>
-    openStore({ url: servers.mongodbUrl, database: "auth", name: "test", log: pino({ level: "silent" }) });
+  const open = () => openStore({ url: servers.mongodbUrl, database: "auth", name: "test", log: silentLog });
 
   before(async function () {
     this.timeout(300_000);
@@ -68,8 +67,11 @@ describe("auth's store", () => {
   it("lets a device have one session, however many logins there are at once", async () => {
     const userId = v7();
     const logins = Array.from({ length: 5 }, () => store.sessions.beginSession(session(userId, "phone")));
-    await Promise.all(logins);
+    // Each but one ended another, or was ended by one that then says so.
+    assert.ok((await Promise.all(logins)).some(Boolean));
     assert.equal((await store.sessions.sessionsOf(userId, undefined, 10)).length, 1);
+    assert.equal(await store.sessions.beginSession(session(userId, "laptop")), false);
+    assert.equal(await store.sessions.beginSession(session(userId, "laptop")), true);
   });
 
   it("lets one of many rotate a token", async () => {
@@ -93,7 +95,12 @@ describe("auth's store", () => {
   it("lists sessions by use, page by page, and ends the least used beyond 100", async () => {
     const userId = v7();
     const sessions = Array.from({ length: 103 }, (_, i) => session(userId, `device-${i}`, NOW + (i >> 1)));
-    for (const one of sessions) await store.sessions.beginSession(one);
+    const ended: boolean[] = [];
+    for (const one of sessions) ended.push(await store.sessions.beginSession(one));
+    assert.deepEqual(
+      ended,
+      sessions.map((_, i) => i >= 100),
+    );
     const listed: Session[] = [];
     for (;;) {
       const last = listed.at(-1);

@@ -8,8 +8,8 @@ import { Platform } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { ServiceError } from "@oceanchat/runtime/fail";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import { answers } from "@oceanchat/runtime/testing-public";
 import jwt from "jsonwebtoken";
-import { answers } from "../support/clients.ts";
 import { openFakeUser, type RunningAuth, startAuth } from "../support/running.ts";
 
 describe("access tokens", () => {

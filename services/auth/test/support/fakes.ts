@@ -49,11 +49,14 @@ export class MemoryStore implements AccountStore, SessionStore {
     const { pending: _, ...rest } = account;
     this.accountsById.set(userId, rest);
   }
-  async beginSession(session: Session): Promise<void> {
+  async beginSession(session: Session): Promise<boolean> {
+    const before = this.sessionsById.size;
     for (const { sessionId, userId, deviceId } of this.sessionsById.values()) {
       if (userId === session.userId && deviceId === session.deviceId) this.sessionsById.delete(sessionId);
     }
+    const othersEnded = this.sessionsById.size < before;
     this.sessionsById.set(session.sessionId, session);
+    return othersEnded;
   }
   async session(sessionId: string): Promise<Session | undefined> {
     return this.sessionsById.get(sessionId);
@@ -126,12 +129,15 @@ export function fakeAuth(limits: { readonly loginFailuresPerMinute?: number } = 
   const store = new MemoryStore();
   const passwords = new FakeHasher();
   const profiles = new FakeProfiles();
+  /** Users of whom it was told that sessions have ended. */
+  const ended: string[] = [];
   const clock = { ms: 1_000_000 };
   let ids = 0;
   const core = createAuthCore(
     {
       accounts: store,
       sessions: store,
+      ends: { ended: (userId) => void ended.push(userId) },
       passwords,
       profiles,
       signer,
@@ -148,7 +154,7 @@ export function fakeAuth(limits: { readonly loginFailuresPerMinute?: number } = 
       refreshSecret: new Uint8Array(32).fill(7),
     },
   );
-  return { core, store, passwords, profiles, clock };
+  return { core, store, passwords, profiles, clock, ended };
 }
 
 export function registerRequest(username: string, deviceId = "phone"): RegisterRequest {

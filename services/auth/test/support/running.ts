@@ -2,11 +2,10 @@ import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_serv
 import { AuthService } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { implement } from "@oceanchat/runtime/handlers";
-import { type MeshDoor, openMeshDoor } from "@oceanchat/runtime/mesh-door";
-import { startService } from "@oceanchat/runtime/testing";
-import { pino } from "pino";
+import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import { openTestDoor, startService } from "@oceanchat/runtime/testing";
+import { publicClient } from "@oceanchat/runtime/testing-public";
 import { start } from "../../src/main.ts";
-import { publicClient } from "./clients.ts";
 
 /** A user service that remembers profiles. */
 export async function openFakeUser(): Promise<MeshDoor & { readonly profiles: Map<string, string> }> {
@@ -17,9 +16,7 @@ export async function openFakeUser(): Promise<MeshDoor & { readonly profiles: Ma
       return { user: { userId, username, displayName: profiles.get(userId) ?? "" } };
     },
   });
-  const log = pino({ level: "silent" });
-  const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [user], log });
-  door.setServing(true);
+  const door = await openTestDoor([user]);
   return Object.assign(door, { profiles });
 }
 
@@ -34,6 +31,7 @@ export async function startAuth(options: {
     OCEANCHAT_MONGODB_URL: options.mongodbUrl,
     OCEANCHAT_MONGODB_DATABASE: options.database,
     OCEANCHAT_USER_ADDRESSES: `127.0.0.1:${options.userPort}`,
+    OCEANCHAT_PRESENCE_ADDRESSES: "127.0.0.1:1", // nobody there
     ...options.env,
   });
   const port = served.publicPort;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { callerFor, fakeAuth, loginRequest, origin, registerRequest } from "../support/fakes.ts";
-import { refused } from "../support/reasons.ts";
 
 describe("Login", () => {
   it("answers the account's profile and a session", async () => {

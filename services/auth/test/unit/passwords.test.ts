@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Argon2Parameters } from "node:crypto";
+import { refused } from "@oceanchat/runtime/testing";
 import { createPasswordHasher } from "../../src/passwords.ts";
-import { refused } from "../support/reasons.ts";
 
 /** Counts what is computed, and computes something cheap. */
 function counting() {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { fakeAuth, loginRequest, origin, registerRequest } from "../support/fakes.ts";
-import { refused } from "../support/reasons.ts";
 
 describe("Register", () => {
   it("creates the account, the profile and the first session", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { mintRefreshToken } from "../../src/core/refresh-tokens.ts";
 import { callerFor, fakeAuth, loginRequest, origin, registerRequest } from "../support/fakes.ts";
-import { refused } from "../support/reasons.ts";
 
 async function loggedIn() {
   const auth = fakeAuth();

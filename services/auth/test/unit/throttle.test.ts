@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { LoginThrottle } from "../../src/core/throttle.ts";
-import { refused } from "../support/reasons.ts";
 
 const admitted = (throttle: LoginThrottle, username: string, address: string) =>
   (async () => throttle.admit(username, address))();

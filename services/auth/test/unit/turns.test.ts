@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { Turns } from "../../src/core/turns.ts";
-import { refused } from "../support/reasons.ts";
 
 describe("turns", () => {
   it("run one after the other for one key, beside each other for others", async () => {

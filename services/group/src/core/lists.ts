@@ -1,5 +1,5 @@
+import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import { errors } from "../errors.ts";
-import { decodePageToken, encodePageToken, pageSizeOf } from "../page-token.ts";
 import type { Group, Member } from "../ports.ts";
 import type { GroupContext } from "./context.ts";
 

@@ -1,5 +1,5 @@
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { Group, GroupStore } from "../ports.ts";
 
 interface GroupDocument extends Omit<Group, "groupId"> {

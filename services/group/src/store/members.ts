@@ -1,5 +1,5 @@
-import { type Collection, type Db, MongoBulkWriteError } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
+import { insertEach, isDuplicateKey, reading } from "@oceanchat/runtime/mongo";
+import type { Collection, Db } from "mongodb";
 import type { Member, MemberStore } from "../ports.ts";
 
 /** `_id` is `<groupId>:<userId>`. */
@@ -44,21 +44,11 @@ export async function openMembers(db: Db): Promise<MemberStore> {
   };
 }
 
+/** A repeat finds them there already. */
 async function add(members: Collection<MemberDocument>, added: readonly Member[]): Promise<void> {
   const documents = added.map((member) => ({ _id: idOf(member.groupId, member.userId), ...member }));
-  try {
-    await writing(() => members.insertMany(documents, { ordered: false }));
-  } catch (error) {
-    if (!onlyDuplicates(error)) throw error;
-  }
-}
-
-/** A repeat finds them there already. */
-function onlyDuplicates(error: unknown): boolean {
-  if (!isDuplicate(error) || !(error instanceof MongoBulkWriteError)) return false;
-  return (
-    [error.writeErrors].flat().every(({ code }) => code === 11000) && error.result.getWriteConcernError() === undefined
-  );
+  const other = (await insertEach(members, documents)).find((error) => !isDuplicateKey(error));
+  if (other !== undefined) throw new Error(`the store refuses a member: ${other.code} ${other.errmsg ?? ""}`);
 }
 
 const idOf = (groupId: string, userId: string) => `${groupId}:${userId}`;

@@ -3,9 +3,9 @@ import { Code } from "@connectrpc/connect";
 import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { GroupRole, JoinPolicy } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { answers } from "@oceanchat/runtime/testing-public";
+import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { v7 } from "uuid";
-import { answers } from "../support/clients.ts";
-import { openFakeAuth } from "../support/fake-auth.ts";
 import { openFakePeers, type RunningGroup, startGroup } from "../support/running.ts";
 
 const [ada = "", bob = "", carl = "", zoe = ""] = Array.from({ length: 4 }, () => v7()).sort();
@@ -13,7 +13,7 @@ const dead = "01890a5d-ac96-774b-bcce-b3020000dead";
 
 describe("group", () => {
   let servers: TestServers;
-  let auth: Awaited<ReturnType<typeof openFakeAuth>>;
+  let auth: Awaited<ReturnType<typeof openTestIssuer>>;
   let peers: Awaited<ReturnType<typeof openFakePeers>>;
   let one: RunningGroup;
   let other: RunningGroup;
@@ -22,7 +22,7 @@ describe("group", () => {
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    [auth, peers] = await Promise.all([openFakeAuth(), openFakePeers()]);
+    [auth, peers] = await Promise.all([openTestIssuer(), openFakePeers()]);
     one = await startGroup(servers.mongodbUrl, auth.port, peers.port);
     other = await startGroup(servers.mongodbUrl, auth.port, peers.port);
   });

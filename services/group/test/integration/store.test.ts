@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { MongoClient } from "mongodb";
-import { pino } from "pino";
 import type { Group, Member } from "../../src/ports.ts";
 import { openStore, type Store } from "../../src/store.ts";
 
@@ -35,8 +35,7 @@ describe("group's store", () => {
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    const log = pino({ level: "silent" });
-    store = await openStore({ url: servers.mongodbUrl, database: "group", name: "test", log });
+    store = await openStore({ url: servers.mongodbUrl, database: "group", name: "test", log: silentLog });
   });
   after(async () => {
     await store?.close();

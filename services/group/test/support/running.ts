@@ -7,11 +7,9 @@ import {
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { implement } from "@oceanchat/runtime/handlers";
-import { openMeshDoor } from "@oceanchat/runtime/mesh-door";
-import { startService } from "@oceanchat/runtime/testing";
-import { pino } from "pino";
+import { openTestDoor, startService } from "@oceanchat/runtime/testing";
+import { publicClient } from "@oceanchat/runtime/testing-public";
 import { start } from "../../src/main.ts";
-import { publicClient } from "./clients.ts";
 
 /** User and message on one door. Users exist unless their id ends with "dead"; message refuses while `away`. */
 export async function openFakePeers() {
@@ -31,9 +29,7 @@ export async function openFakePeers() {
       return { duplicate };
     },
   });
-  const log = pino({ level: "silent" });
-  const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [user, message], log });
-  door.setServing(true);
+  const door = await openTestDoor([user, message]);
   /** Resolves when one more record is appended. */
   const oneMore = () => {
     next = Promise.withResolvers();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { JoinPolicy } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
+import { refused } from "@oceanchat/runtime/testing";
 import { fakeGroups, origin, request } from "../support/fakes.ts";
-import { refused } from "../support/reasons.ts";
 
 describe("CreateGroup", () => {
   it("stores the group, its members, and the first record of its conversation", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { fakeGroups, origin, request } from "../support/fakes.ts";
-import { refused } from "../support/reasons.ts";
 
 async function given() {
   const { core, store } = fakeGroups();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pino } from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { startSweep } from "../../src/sweep.ts";
 import { fakeGroups } from "../support/fakes.ts";
 
@@ -15,7 +15,7 @@ describe("sweep", () => {
         throw new Error("the store is away");
       },
     };
-    const stop = startSweep(failing, pino({ level: "silent" }), 1);
+    const stop = startSweep(failing, silentLog, 1);
     await third.promise;
     await stop();
     const seen = rounds;

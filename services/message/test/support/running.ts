@@ -1,6 +1,4 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { createClient, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import {
   type MessageAccepted,
@@ -15,6 +13,7 @@ import { ServiceError } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { startService } from "@oceanchat/runtime/testing";
+import { publicClient } from "@oceanchat/runtime/testing-public";
 import { start } from "../../src/main.ts";
 import type { FakeMeshPeers } from "./fake-peers.ts";
 
@@ -38,18 +37,10 @@ export async function startMessage(servers: TestServers, peers: FakeMeshPeers, e
   const { host, served, mesh } = await startService("message", start, envFor(servers, peers, env));
   const router = await openRouter(host, mesh);
   const { call } = await host.peers(MessageMeshService, mesh, { timeoutMs: 10_000 });
+  const { publicPort = 0 } = served;
   /** A client of the public door with a user's token, or none. */
-  const as = (userId?: string) => {
-    const authorize: Interceptor = (next) => (request) => {
-      if (userId !== undefined) request.header.set("authorization", `Bearer ${peers.tokenFor(userId)}`);
-      return next(request);
-    };
-    const baseUrl = `http://127.0.0.1:${served.publicPort}`;
-    return createClient(
-      MessageService,
-      createConnectTransport({ baseUrl, httpVersion: "2", interceptors: [authorize] }),
-    );
-  };
+  const as = (userId?: string) =>
+    publicClient(MessageService, publicPort, userId === undefined ? undefined : peers.tokenFor(userId));
   return { as, ...router, mesh: call, stop: () => host.stop() };
 }
 

@@ -1,28 +1,11 @@
 import assert from "node:assert/strict";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
-import type { Delivered } from "@oceanchat/runtime/bus-types";
-import { pino } from "pino";
+import { delivered, silentLog } from "@oceanchat/runtime/testing";
 import { handleBatch } from "../../src/consumer.ts";
 import type { OrchestratorCore } from "../../src/core.ts";
 import type { Entry } from "../../src/ports.ts";
 import { ALICE, BOB, GROUP_ID, groupEntry } from "../support/entries.ts";
-
-const log = pino({ level: "silent" });
-
-function delivered(sequence: number, data: Uint8Array): Delivered {
-  return {
-    sequence,
-    subject: "log.0.c.x",
-    data,
-    time: new Date(0),
-    messageId: undefined,
-    traceparent: "00-trace",
-    header: () => undefined,
-    deliveries: 1,
-    attempts: 0,
-  };
-}
 
 describe("handleBatch", () => {
   it("hands over what can be understood and sends the rest to the dead, each in its place", async () => {
@@ -36,9 +19,9 @@ describe("handleBatch", () => {
     const { record } = groupEntry(1);
     const encode = (audience: Parameters<typeof create<typeof LogEntrySchema>>[1]) =>
       toBinary(LogEntrySchema, create(LogEntrySchema, { record, ...audience }));
-    const outcomes = await handleBatch(core, log, [
+    const outcomes = await handleBatch(core, silentLog, [
       delivered(1, new Uint8Array([0xff, 0xff])),
-      delivered(2, encode({ audience: { case: "groupId", value: GROUP_ID } })),
+      delivered(2, encode({ audience: { case: "groupId", value: GROUP_ID } }), { traceparent: "00-trace" }),
       delivered(3, encode({})),
       delivered(4, encode({ audience: { case: "direct", value: { userIds: [ALICE] } } })),
       delivered(5, encode({ audience: { case: "groupId", value: "group" } })),

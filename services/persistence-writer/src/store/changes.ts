@@ -63,19 +63,28 @@ export async function indexChanges({ messageStates, reactions, readCursors }: Ch
   await readCursors.createIndexes([{ name: "user", key: { userId: 1 } }]);
 }
 
+/** Runs a write for a limited time. */
+type InTime = (
+  write: (options: { readonly ordered: false; readonly signal: AbortSignal }) => Promise<unknown>,
+) => Promise<void>;
+
 /** Every update compares seqs in the store, in one step: the same state comes of any order and of repeats. */
-export async function applyChanges(to: ChangeCollections, changes: Changes): Promise<void> {
+export async function applyChanges(to: ChangeCollections, changes: Changes, inTime: InTime): Promise<void> {
   await Promise.all([
-    write(to.messageStates, changes.messages.map(messageUpdate)),
-    write(to.reactions, changes.reactions.map(reactionUpdate)),
-    write(to.readCursors, changes.readCursors.map(cursorUpdate)),
+    write(to.messageStates, changes.messages.map(messageUpdate), inTime),
+    write(to.reactions, changes.reactions.map(reactionUpdate), inTime),
+    write(to.readCursors, changes.readCursors.map(cursorUpdate), inTime),
   ]);
 }
 
-async function write<T extends Document>(to: Collection<T>, updates: AnyBulkWriteOperation<T>[]): Promise<void> {
+async function write<T extends Document>(
+  to: Collection<T>,
+  updates: AnyBulkWriteOperation<T>[],
+  inTime: InTime,
+): Promise<void> {
   if (updates.length === 0) return;
   try {
-    await to.bulkWrite(updates, { ordered: false });
+    await inTime((options) => to.bulkWrite(updates, options));
   } catch (error) {
     const [first] = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
     throw first === undefined ? error : refusal(first, error);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { toBinary } from "@bufbuild/protobuf";
 import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { Binary, type Db, type Document, MongoClient } from "mongodb";
-import { pino } from "pino";
 import { createWriterCore, type WritableEntry, writableEntry } from "../../src/core.ts";
 import { type MongoStore, openStore } from "../../src/store.ts";
 import {
@@ -25,16 +25,15 @@ const binary = (text: string) => new Binary(toBinary(ContentSchema, contentOf(te
 
 describe("what records change", () => {
   let servers: TestServers;
-  let stores: MongoStore[];
+  let stores: Awaited<ReturnType<typeof openStore>>[];
   let client: MongoClient;
   let db: Db;
 
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    const at = { mongodbUrl: servers.mongodbUrl, mongodbDatabase: "oceanchat" };
-    const log = pino({ level: "silent" });
-    stores = await Promise.all([openStore(at, log), openStore(at, log)]);
+    const at = { url: servers.mongodbUrl, database: "oceanchat", name: "test", log: silentLog };
+    stores = await Promise.all([openStore(at), openStore(at)]);
     client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = client.db("oceanchat");
   });

@@ -1,22 +1,20 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
-import { pino } from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
+import { openRelay } from "@oceanchat/runtime/testing-relay";
 import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
-import { type MongoStore, openStore } from "../../src/store.ts";
+import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
 
 describe("MongoStore", () => {
   let servers: TestServers;
-  let store: MongoStore;
+  let store: Awaited<ReturnType<typeof openStore>>;
   let core: WriterCore;
 
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    const at = { mongodbUrl: servers.mongodbUrl, mongodbDatabase: "oceanchat" };
-    store = await openStore(at, pino({ level: "silent" }));
+    store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log: silentLog });
     await store.createIndexes(); // as the next process does at its start
     core = createWriterCore(store);
   });
@@ -60,24 +58,15 @@ describe("MongoStore", () => {
 
   it("does not take silence for success", async function () {
     this.timeout(30_000);
-    const { host, hostname, port } = new URL(servers.mongodbUrl);
-    const sockets = new Set<Socket>();
-    const proxy = createServer((client) => {
-      const server = connect(Number(port), hostname);
-      for (const socket of [client, server]) sockets.add(socket.on("error", () => socket.destroy()));
-      client.pipe(server).pipe(client);
-    });
-    await once(proxy.listen(0, "127.0.0.1"), "listening");
-    const { port: proxyPort } = proxy.address() as AddressInfo;
-    const mongodbUrl = servers.mongodbUrl.replace(host, `127.0.0.1:${proxyPort}`);
-    const cut = await openStore({ mongodbUrl, mongodbDatabase: "oceanchat" }, pino({ level: "silent" }));
+    const relay = await openRelay(servers.mongodbUrl);
+    const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log: silentLog });
     try {
-      proxy.close();
-      for (const socket of sockets) socket.destroy();
+      relay.cut();
       await assert.rejects(createWriterCore(cut).write([writable(50, 50)]));
       assert.equal(await store.recordAt(DIRECT, 50n), undefined);
     } finally {
       await cut.close();
+      await relay.close();
     }
   });
 

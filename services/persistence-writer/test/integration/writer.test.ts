@@ -7,13 +7,12 @@ import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tes
 import { connectBus } from "@oceanchat/runtime/bus";
 import type { Bus } from "@oceanchat/runtime/bus-types";
 import { streamOf } from "@oceanchat/runtime/streams";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { type Db, MongoClient } from "mongodb";
-import { pino } from "pino";
 import { ALICE, BOB, DIRECT, entry, GROUP, id } from "../support/entries.ts";
 import { WriterProcess } from "../support/writer-process.ts";
 
 const stream = streamOf(LogEntrySchema);
-const log = pino({ level: "silent" });
 
 describe("persistence-writer", () => {
   let servers: TestServers;
@@ -28,7 +27,12 @@ describe("persistence-writer", () => {
     this.timeout(300_000);
     servers = await startServers({ nats: true, mongo: true });
     env = { OCEANCHAT_NATS_URL: servers.natsUrl, OCEANCHAT_MONGODB_URL: servers.mongodbUrl };
-    bus = await connectBus({ url: servers.natsUrl, name: "test", log, onClosed: (error) => assert.fail(error) });
+    bus = await connectBus({
+      url: servers.natsUrl,
+      name: "test",
+      log: silentLog,
+      onClosed: (error) => assert.fail(error),
+    });
     await bus.ensureStream(LogEntrySchema);
     client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = client.db("oceanchat");
@@ -130,6 +134,7 @@ describe("persistence-writer", () => {
     const sequence = await append(logEntry);
     await append(entry(1, 51, { conversationId: GROUP, body: { case: "recall", value: { targetSeq: 1n } } }));
     await untilStored([DIRECT, GROUP], 2);
+    assert.equal(await writer.end("SIGTERM"), 0); // the lists come after the records
     const row = await db.collection("records").findOne({ conversationId: DIRECT, seq: 1n });
     assert.ok(row);
     const { record, ...rest } = row;
@@ -170,6 +175,7 @@ describe("persistence-writer", () => {
     assert.equal(letters[0]?.sequence, BigInt(sequence));
     assert.deepEqual(new Uint8Array(letters[0].payload), poison);
     assert.match(letters[1]?.reason ?? "", /lies there already/);
+    await writer.end("SIGTERM");
     assert.match(writer.log(), /THE LOG CONTRADICTS THE STORE/);
     assert.equal((await db.collection("records").findOne({ conversationId, seq: 1n }))?.recordId, id(60));
   });

@@ -40,7 +40,7 @@ export class WriterProcess {
   /** Ends it; resolves with its exit code, null after SIGKILL. */
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const gone = once(this.#child, "exit");
+      const gone = once(this.#child, "close"); // and all that it wrote has been read
       this.#child.kill(signal);
       await gone;
     }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { delivered } from "@oceanchat/runtime/testing";
 import { pino } from "pino";
 import { handleBatch, reportLag } from "../../src/consumer.ts";
 import { createWriterCore } from "../../src/core.ts";
-import { delivered } from "../support/deliveries.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 

@@ -20,14 +20,15 @@ export interface DispatchOptions {
 export function createDispatch({ store, queue, peers, configured, now }: DispatchOptions): Dispatch {
   return {
     async handle({ userId, record }) {
-      if (record?.body.case !== "message") return;
+      // A record without a body was too large to travel with the task: its message is told without a preview.
+      if (record === undefined || !(record.body.case === "message" || record.body.case === undefined)) return;
       const { recordId, conversationId, senderUserId, seq, body } = record;
       const tokens = await store.tokensOf(userId);
       const note = (decision: string, token: RegisteredToken) =>
         store.decide(decisionAbout({ userId, recordId }, token, decision, "", now()));
       if (tokens.length === 0) return; // not worth a write for every record: ExplainPush sees it for itself
       const title = (await peers.displayName(senderUserId)) ?? "New message";
-      const text = previewOf(body.value.content);
+      const text = previewOf(body.case === "message" ? body.value.content : undefined);
       for (const token of tokens) {
         if (!configured.has(token.provider)) {
           await note("provider_not_configured", token);

@@ -45,7 +45,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     pusher = await startService("pusher-offline", start, environment);
     client = testHost("client");
     bus = await client.bus(servers.natsUrl);
-    store = await openStore(servers.mongodbUrl, "oceanchat");
+    store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log: client.log });
   });
 
   after(async () => {

@@ -90,6 +90,26 @@ describe("the decision whom to tell", () => {
     assert.equal(queued.length, 2, "only messages are told");
   });
 
+  it("tells of a record that was too large to travel, without a preview", async () => {
+    const store = new MemoryStore();
+    await createPushCore({ store, configured, now: () => 1 }).register(caller("bob", "phone"), "fcm", "f");
+    const queued: SendTask[] = [];
+    const dispatch = createDispatch({
+      store,
+      configured,
+      now: () => 1,
+      queue: { enqueue: async (_provider, task) => void queued.push(task) },
+      peers: { signingKeys: async () => [], displayName: async () => "Alice" },
+    });
+    const task = offline("message");
+    if (task.record !== undefined) task.record.body = { case: undefined };
+    await dispatch.handle(task);
+    assert.deepEqual(
+      queued.map(({ body }) => body),
+      ["New message"],
+    );
+  });
+
   it("shows what a message is when it is no text, and cuts no emoji in two", () => {
     assert.equal(previewOf(undefined), "New message");
     const long = previewOf(

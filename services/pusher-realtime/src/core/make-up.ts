@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Journal, Offline, Presence } from "../ports.ts";
 import type { Deliver, Missed } from "./deliver.ts";
 import type { Addressed } from "./frames.ts";
-import { inTurns } from "./in-turns.ts";
 import { type Locations, locate } from "./locations.ts";
 
 /** Makes up for what did not come to its connection: another connection of the user gets it, or he is told offline. */

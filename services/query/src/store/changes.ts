@@ -1,9 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
-import type { Binary, Collection, Document } from "mongodb";
+import { reading } from "@oceanchat/runtime/mongo";
+import type { Collection, Document } from "mongodb";
 import type { MessageState, RecordStore } from "../ports.ts";
-import { unreachable } from "./unreachable.ts";
 
 /** Reactions read for a page, those to the newest messages first: older ones beyond it aren't counted. */
 const REACTIONS_READ = 20_000;
@@ -14,7 +14,7 @@ export interface MessageStateDocument extends Document {
   readonly seq: bigint;
   readonly editSeq?: bigint;
   readonly editedTime?: Date;
-  readonly content?: Binary;
+  readonly content?: Uint8Array;
   readonly recallSeq?: bigint;
 }
 
@@ -35,14 +35,16 @@ export function changesIn(
 ): Pick<RecordStore, "changes"> {
   return {
     async changes(conversationId, seqs) {
-      const [changed, reacted] = await Promise.all([
-        states.find({ _id: { $in: seqs.map((seq) => `${conversationId}:${seq}`) } }).toArray(),
-        reactions
-          .find({ conversationId, targetSeq: { $in: [...seqs] } }, { projection: { _id: 0, conversationId: 0 } })
-          .sort({ targetSeq: -1 })
-          .limit(REACTIONS_READ)
-          .toArray(),
-      ]).catch(unreachable);
+      const [changed, reacted] = await reading(() =>
+        Promise.all([
+          states.find({ _id: { $in: seqs.map((seq) => `${conversationId}:${seq}`) } }).toArray(),
+          reactions
+            .find({ conversationId, targetSeq: { $in: [...seqs] } }, { projection: { _id: 0, conversationId: 0 } })
+            .sort({ targetSeq: -1 })
+            .limit(REACTIONS_READ)
+            .toArray(),
+        ]),
+      );
       return { states: changed.map(stateOf), reactions: reacted };
     },
   };
@@ -53,6 +55,6 @@ function stateOf({ seq, editSeq, editedTime, content, recallSeq }: MessageStateD
   if (editSeq === undefined || editedTime === undefined || content === undefined) {
     return { seq, edit: undefined, recalled };
   }
-  const said = fromBinary(ContentSchema, content.buffer.subarray(0, content.position));
+  const said = fromBinary(ContentSchema, content);
   return { seq, edit: { seq: editSeq, time: timestampFromDate(editedTime), content: said }, recalled };
 }

@@ -1,8 +1,8 @@
+import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document } from "mongodb";
 import type { RecordStore, UnreadQuery } from "../ports.ts";
 import type { MessageStateDocument } from "./changes.ts";
 import type { RecordDocument } from "./records.ts";
-import { unreachable } from "./unreachable.ts";
 
 /** Recalled messages that are left out of a count, the oldest unread first; more than are counted at all. */
 const RECALLED_READ = 1000;
@@ -20,11 +20,7 @@ export interface ReadCursorDocument extends Document {
 export function cursorsIn(
   cursors: Collection<ReadCursorDocument>,
 ): Pick<RecordStore, "readSeqsOf" | "readSeqsIn" | "countReaders"> {
-  const find = (ids: string[]) =>
-    cursors
-      .find({ _id: { $in: ids } })
-      .toArray()
-      .catch(unreachable);
+  const find = (ids: string[]) => reading(() => cursors.find({ _id: { $in: ids } }).toArray());
   return {
     async readSeqsOf(userId, conversationIds) {
       const found = await find(conversationIds.map((conversationId) => `${userId}:${conversationId}`));
@@ -35,9 +31,12 @@ export function cursorsIn(
       return new Map(found.map(({ userId, readSeq }) => [userId, readSeq]));
     },
     countReaders: (conversationId, userIds, seq) =>
-      cursors
-        .countDocuments({ _id: { $in: userIds.map((each) => `${each}:${conversationId}`) }, readSeq: { $gte: seq } })
-        .catch(unreachable),
+      reading(() =>
+        cursors.countDocuments({
+          _id: { $in: userIds.map((each) => `${each}:${conversationId}`) },
+          readSeq: { $gte: seq },
+        }),
+      ),
   };
 }
 
@@ -48,13 +47,13 @@ export function unreadIn(
 ): Pick<RecordStore, "countUnread"> {
   return {
     async countUnread(query) {
-      const recalled = await recalledIn(states, query).catch(unreachable);
-      const messages = await records.countDocuments(unread(query, recalled), { limit: query.limit }).catch(unreachable);
+      const recalled = await reading(() => recalledIn(states, query));
+      const messages = await reading(() => records.countDocuments(unread(query, recalled), { limit: query.limit }));
       if (messages === 0) return { messages, mentions: 0 };
       const floor = query.toSeq - MENTIONS_WITHIN + 1n;
       const newest = { ...query, fromSeq: floor > query.fromSeq ? floor : query.fromSeq };
       const filter = { ...unread(newest, recalled), $or: [{ mentions: query.userId }, { mentionsAll: true }] };
-      const mentions = await records.countDocuments(filter, { limit: query.limit }).catch(unreachable);
+      const mentions = await reading(() => records.countDocuments(filter, { limit: query.limit }));
       return { messages, mentions };
     },
   };

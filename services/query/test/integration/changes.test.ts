@@ -63,7 +63,7 @@ describe("query over what records change", () => {
     host = testHost("query");
     bus = await host.bus(servers.natsUrl);
     await bus.ensureStream(LogEntrySchema);
-    store = await openStore(servers.mongodbUrl, "query");
+    store = await openStore({ url: servers.mongodbUrl, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = mongo.db("query");
     core = createQueryCore({ store, log: openLog(bus), peers });

@@ -8,6 +8,7 @@ import type { Bus } from "@oceanchat/runtime/bus-types";
 import type { RunningHost } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { testHost } from "@oceanchat/runtime/testing";
+import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
 import { type Db, Long, MongoClient } from "mongodb";
 import { openLog } from "../../src/bus.ts";
 import { createQueryCore, type QueryCore } from "../../src/core.ts";
@@ -26,6 +27,7 @@ describe("query over the message store and the log", () => {
   let db: Db;
   let mongo: MongoClient;
   let store: MongoRecordStore;
+  let relay: Relay;
   let core: QueryCore;
   const peers: QueryPeers = {
     signingKeys: async () => [],
@@ -41,7 +43,8 @@ describe("query over the message store and the log", () => {
     host = testHost("query");
     bus = await host.bus(servers.natsUrl);
     await bus.ensureStream(LogEntrySchema);
-    store = await openStore(servers.mongodbUrl, "query");
+    relay = await openRelay(servers.mongodbUrl);
+    store = await openStore({ url: relay.url, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl);
     db = mongo.db("query");
     core = createQueryCore({ store, log: openLog(bus), peers });
@@ -49,6 +52,7 @@ describe("query over the message store and the log", () => {
 
   after(async () => {
     await store?.close();
+    await relay?.close();
     await mongo?.close();
     await host?.stop();
     await servers?.stop();
@@ -151,9 +155,9 @@ describe("query over the message store and the log", () => {
 
   it("answers UNAVAILABLE while the store is away and the log can't help", async function () {
     this.timeout(60_000);
-    await servers.kill("mongodb");
+    relay.cut();
     await assert.rejects(core.listRecords(alice, `g_${group}`, all), { reason: "ERROR_REASON_UNAVAILABLE" });
-    await servers.untilReady("mongodb");
+    relay.mend();
     assert.deepEqual(seqsOf(await core.listRecords(alice, `g_${group}`, all)), [1, 2, 3]);
   });
 });

@@ -1,5 +1,5 @@
 import { shared } from "@oceanchat/runtime/fail";
-import { decodePageToken, encodePageToken, pageSizeOf } from "../page-token.ts";
+import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import type { DisplayNamePlace, Profile, ProfileStore } from "../ports.ts";
 import { searchKey } from "../search-key.ts";
 

@@ -1,5 +1,5 @@
+import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import type { Collection, Db, Filter } from "mongodb";
-import { isDuplicate, reading, writing } from "../mongo.ts";
 import type { DisplayNamePlace, Profile, ProfileChange, ProfileStore, Settings } from "../ports.ts";
 import { searchKey } from "../search-key.ts";
 

@@ -1,5 +1,5 @@
+import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
-import { reading } from "../mongo.ts";
 import type { RelationStore } from "../ports.ts";
 
 /** Who blocks whom; `_id` is `<userId>:<blockedUserId>`. */

@@ -3,8 +3,8 @@ import { Code } from "@connectrpc/connect";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { DirectPolicy } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
-import { answers } from "../support/clients.ts";
-import { openFakeAuth } from "../support/fake-auth.ts";
+import { answers } from "@oceanchat/runtime/testing-public";
+import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { type RunningUser, startUser } from "../support/running.ts";
 
 const ada = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -13,13 +13,13 @@ const nobody = "01890a5d-ac96-774b-bcce-b302099a8059";
 
 describe("user", () => {
   let servers: TestServers;
-  let auth: Awaited<ReturnType<typeof openFakeAuth>>;
+  let auth: Awaited<ReturnType<typeof openTestIssuer>>;
   let user: RunningUser;
 
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    auth = await openFakeAuth();
+    auth = await openTestIssuer();
     user = await startUser(servers.mongodbUrl, auth.port);
     await user.mesh.createProfile({ userId: ada, username: "ada", displayName: "Ada Lovelace" });
     await user.mesh.createProfile({ userId: bob, username: "bob", displayName: "" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { MongoClient } from "mongodb";
-import { pino } from "pino";
 import type { Profile } from "../../src/ports.ts";
 import { openStore, type UserStore } from "../../src/store.ts";
 
@@ -17,8 +17,7 @@ describe("user's store", () => {
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
-    const log = pino({ level: "silent" });
-    store = await openStore({ url: servers.mongodbUrl, database: "user", name: "test", log });
+    store = await openStore({ url: servers.mongodbUrl, database: "user", name: "test", log: silentLog });
     client = new MongoClient(servers.mongodbUrl);
   });
   after(async () => {

@@ -2,8 +2,8 @@ import { RelationshipService } from "@oceanchat/gen/oceanchat/user/v1/relationsh
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { UserService } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
 import { startService } from "@oceanchat/runtime/testing";
+import { publicClient } from "@oceanchat/runtime/testing-public";
 import { start } from "../../src/main.ts";
-import { publicClient } from "./clients.ts";
 
 /** The whole user service on free ports. */
 export async function startUser(mongodbUrl: string, authPort: number) {

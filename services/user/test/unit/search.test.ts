@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { refused } from "@oceanchat/runtime/testing";
 import { searchUsers } from "../../src/core/search.ts";
 import type { Profile, ProfileStore } from "../../src/ports.ts";
 import { searchKey } from "../../src/search-key.ts";
-import { refused } from "../support/reasons.ts";
 
 function profile(username: string, displayName: string): Profile {
   return { userId: `id-${username}`, username, displayName, avatarUrl: "", bio: "", createTime: new Date(0) };

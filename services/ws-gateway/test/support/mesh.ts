@@ -78,6 +78,8 @@ export class FakePresence {
 export class FakeAuth {
   readonly dead = new Set<string>();
   readonly asked = new Arrivals<readonly string[]>();
+  /** What the answer about sessions waits for. */
+  sessionsReady: () => Promise<void> = async () => {};
   /** What the keys wait for. */
   keysReady: Promise<void> = Promise.resolve();
   readonly handlers: Registration = implement(AuthMeshService, {
@@ -85,8 +87,9 @@ export class FakeAuth {
       await this.keysReady;
       return { keys: [signingKey] };
     },
-    getSessions: ({ sessionIds }) => {
+    getSessions: async ({ sessionIds }) => {
       this.asked.add(sessionIds);
+      await this.sessionsReady();
       return { liveSessionIds: sessionIds.filter((id) => !this.dead.has(id)) };
     },
   });

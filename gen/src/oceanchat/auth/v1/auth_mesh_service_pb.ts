@@ -165,7 +165,7 @@ export const AuthMeshService: GenService<{
     output: typeof ValidateTokenResponseSchema;
   },
   /**
-   * Says which of the sessions still live, for the gateways' periodic check. At most 1000 at once.
+   * Says which of the sessions still live, for the gateways: of new connections, and from time to time of all. At most 1000 at once.
    *
    * @generated from rpc oceanchat.auth.v1.AuthMeshService.GetSessions
    */

@@ -299,7 +299,7 @@ export type LoginRequest = Message<"oceanchat.auth.v1.LoginRequest"> & {
   password: string;
 
   /**
-   * The device; a session that it had before ends.
+   * The device; a session that it had before ends. Beyond 100 sessions the least recently used one ends.
    *
    * @generated from field: oceanchat.auth.v1.Device device = 3;
    */
@@ -679,6 +679,9 @@ export const PlatformSchema: GenEnum<Platform> = /*@__PURE__*/
 /**
  * Accounts and sessions: who somebody is, and with which devices.
  *
+ * When a session ends, whatever ends it, its sockets are closed with 4401 within 2 seconds, and it gets no new ones; should a
+ * gateway or presence be out of reach just then, within 5 minutes. Its access token stays good for calls until it expires.
+ *
  * @generated from service oceanchat.auth.v1.AuthService
  */
 export const AuthService: GenService<{
@@ -709,7 +712,8 @@ export const AuthService: GenService<{
   },
   /**
    * Exchanges a refresh token for new tokens; the old one is used up. For 20 seconds a repeat with the same token
-   * gives the same successor, so that a lost answer logs nobody out; after that it ends the session.
+   * gives the same successor, so that a lost answer logs nobody out; after that it ends the session, as does the use of
+   * an older one.
    *
    * Fails with UNAUTHENTICATED / ERROR_REASON_REFRESH_TOKEN_INVALID.
    *
@@ -721,7 +725,7 @@ export const AuthService: GenService<{
     output: typeof RefreshResponseSchema;
   },
   /**
-   * Ends the caller's session; its connections are closed within 2 seconds. Idempotent.
+   * Ends the caller's session. Idempotent.
    *
    * @generated from rpc oceanchat.auth.v1.AuthService.Logout
    */
@@ -731,7 +735,7 @@ export const AuthService: GenService<{
     output: typeof LogoutResponseSchema;
   },
   /**
-   * Ends all sessions of the caller. Idempotent.
+   * Ends all sessions of the caller, this one too. Idempotent.
    *
    * @generated from rpc oceanchat.auth.v1.AuthService.LogoutEverywhere
    */

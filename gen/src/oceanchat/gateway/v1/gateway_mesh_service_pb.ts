@@ -222,7 +222,7 @@ export const GatewayMeshService: GenService<{
     output: typeof DeliverResponseSchema;
   },
   /**
-   * Closes connections, for instance those of a revoked session.
+   * Closes connections: those of sessions that have ended, and those that newer ones of the same device replace.
    *
    * @generated from rpc oceanchat.gateway.v1.GatewayMeshService.CloseConnections
    */

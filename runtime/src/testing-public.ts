@@ -4,7 +4,6 @@ import { type Client, Code, ConnectError, createClient, type Interceptor } from 
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "@oceanchat/gen/google/rpc/error_details_pb";
 
-/** A client of a public door, as the edge is one: Connect over cleartext HTTP/2. */
 export function publicClient<S extends DescService>(service: S, port: number, token?: string): Client<S> {
   const authorize: Interceptor = (next) => (request) => {
     if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);

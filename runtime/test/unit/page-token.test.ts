@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { decodePageToken, encodePageToken, pageSizeOf } from "../../src/page-token.ts";
-import { refused } from "../support/reasons.ts";
+import { Code } from "@connectrpc/connect";
+import { ServiceError } from "@oceanchat/runtime/fail";
+import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
+import { refused } from "@oceanchat/runtime/testing";
 
 const idOf = ({ id }: Readonly<Record<string, unknown>>) => (typeof id === "string" ? id : undefined);
 
@@ -14,6 +16,13 @@ describe("page tokens", () => {
     const made = ["x", "e30", "bnVsbA", "WzFd", Buffer.from('{"id":{"$gt":""}}').toString("base64url")];
     for (const token of made) {
       await refused((async () => decodePageToken(token, idOf))(), "INVALID_FIELD");
+    }
+  });
+
+  it("are refused in the list's own words", () => {
+    const own = () => new ServiceError(Code.InvalidArgument, "ERROR_REASON_OWN", "query", "not mine");
+    for (const token of ["x", "e30"]) {
+      assert.throws(() => decodePageToken(token, idOf, own), { reason: "ERROR_REASON_OWN" });
     }
   });
 
