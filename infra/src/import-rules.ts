@@ -95,7 +95,7 @@ function mayUse(path: string, unit: string): string[] {
 }
 
 /** The package a path belongs to: gen, runtime, services/auth, … */
-function unitOf(path: string): string {
+export function unitOf(path: string): string {
   const parts = path.split("/");
   return parts[0] === "services" ? parts.slice(0, 2).join("/") : (parts[0] ?? "");
 }

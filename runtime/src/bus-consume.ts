@@ -20,6 +20,8 @@ import type { DeclaredStream } from "./streams.ts";
 
 const MAX_REASON = 1000;
 const SLOW_BATCH_MS = 30_000;
+/** The lane of what goes to the dead unhandled. */
+const UNDELIVERABLE = "\0undeliverable";
 
 /** What a consumption needs beside its options. */
 export interface ConsumeDependencies {
@@ -28,6 +30,8 @@ export interface ConsumeDependencies {
   /** Where poison goes. */
   readonly dead: DeclaredStream;
   readonly ackWaitMs: number;
+  /** How often a message is delivered at most; -1: no limit. */
+  readonly maxDeliver: number;
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published>;
   recreate(): Promise<void>;
   /** Called once it has stopped. */
@@ -60,7 +64,7 @@ export class LaneConsumption implements Consumption {
       log: needs.link.log.child({ stream: options.stream, consumer: options.consumer }),
       handle: (batch) => this.#handle(batch),
       retryDelayMs: options.retryDelayMs ?? defaultRetryDelayMs,
-      poison: (message, error) => options.poison?.(message, error),
+      poison: (message, error) => options.poison?.(message, error) ?? this.#worn(message, error),
       done: (message) => this.#settle(message),
       bury: (message, reason) => this.#bury(message, reason),
     });
@@ -121,10 +125,24 @@ export class LaneConsumption implements Consumption {
     try {
       lane = this.#options.laneOf(delivery);
     } catch (error) {
-      delivery.undeliverable = `no lane: ${error instanceof Error ? error.message : String(error)}`;
-      lane = "\0undeliverable";
+      delivery.undeliverable = `no lane: ${textOf(error)}`;
+      lane = UNDELIVERABLE;
+    }
+    if (this.#isAll(delivery.deliveries - 1)) {
+      delivery.undeliverable ??= `delivered ${delivery.deliveries - 1} times and never handled`;
+      lane = UNDELIVERABLE;
     }
     this.#lanes.add(lane, delivery);
+  }
+
+  /** Whether so many deliveries are all that there may be. */
+  #isAll(deliveries: number): boolean {
+    return this.#needs.maxDeliver > 0 && deliveries >= this.#needs.maxDeliver;
+  }
+
+  /** Why a message is given up that failed at its last delivery. */
+  #worn({ deliveries }: Delivery, error: unknown): string | undefined {
+    return this.#isAll(deliveries) ? `failed at delivery ${deliveries}, the last: ${textOf(error)}` : undefined;
   }
 
   #handle(batch: readonly Delivery[]): Promise<void> | Promise<readonly Outcome[]> {
@@ -190,3 +208,5 @@ export class LaneConsumption implements Consumption {
     }
   }
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -80,7 +80,8 @@ function consumerConfig(spec: ConsumerSpec) {
     deliver_policy: DeliverPolicy.All,
     ack_wait: spec.ackWaitMs * 1_000_000,
     max_ack_pending: spec.maxAckPending,
-    max_deliver: spec.maxDeliver,
+    // Counted by whoever consumes: at its own limit the server leaves a message in the stream and tells nobody.
+    max_deliver: -1,
     filter_subjects: [...(spec.filterSubjects ?? [])],
   } satisfies Partial<ConsumerConfig>;
 }

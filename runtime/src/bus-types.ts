@@ -77,7 +77,7 @@ export interface ConsumeOptions {
   retryDelayMs?(failures: number): number;
   /**
    * Asked when `handle` threw for a batch of one: a text means that this message will never pass and goes to the DEAD
-   * stream for that reason. Default: keep trying.
+   * stream for that reason. Default: keep trying, but at the last delivery (`maxDeliver`).
    */
   poison?(message: Delivered, error: unknown): string | undefined;
 }
@@ -160,7 +160,10 @@ export interface ConsumerSpec {
   readonly ackWaitMs: number;
   /** How many messages may be delivered and not acknowledged, over all processes. */
   readonly maxAckPending: number;
-  /** How often a message is delivered at most; -1: no limit. Retries inside a process don't count. */
+  /**
+   * How often a message is delivered at most; -1: no limit. Retries inside a process don't count. When the handler
+   * throws at the last delivery, or the process does not survive it, the message goes to the DEAD stream.
+   */
   readonly maxDeliver: number;
 }
 

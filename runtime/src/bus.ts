@@ -121,6 +121,7 @@ class NatsBus implements Bus {
       jsm: this.#jsm,
       dead: this.#dead,
       ackWaitMs: spec.ackWaitMs,
+      maxDeliver: spec.maxDeliver,
       publish: (subject, data, publishOptions) => this.#window.publish(subject, data, publishOptions),
       recreate: () => ensureConsumer(this.#jsm, stream, spec),
       onStopped: (stopped) => this.#consumptions.delete(stopped),

@@ -116,6 +116,65 @@ describe("bus: messages that can never be handled", () => {
     );
   });
 
+  /** What a process does that is given the messages and dies of them. */
+  const die = async (stream: string): Promise<void> => {
+    const { promise, reached } = waitFor(`a batch of ${stream}`);
+    const consumption = await bus.consume({
+      ...{ stream, consumer: consumerSpec.name, lanes: 1, laneOf: () => 0, maxBatch: 8, maxInFlight: 100 },
+      handle: () => {
+        reached();
+        return new Promise<void>(() => {});
+      },
+    });
+    await promise;
+    await consumption.stop(0);
+  };
+
+  it("moves what the handler fails on at the last delivery, and keeps trying before", async () => {
+    const spec = { ...consumerSpec, ackWaitMs: 500, maxDeliver: 2 };
+    const stream = await prepare(bus, roomStream("WORN"), spec);
+    await publishNumbers(bus, stream, ["a"], 2);
+    await die("WORN");
+    await publishNumbers(bus, stream, ["a"], 1, 2);
+    const tries = new Map<string, number>();
+    const handled = await consumeAll("WORN", 2, {
+      handle: async (batch) => {
+        const texts = batch.map(({ data }) => bytesText(data));
+        for (const text of texts) tries.set(text, (tries.get(text) ?? 0) + 1);
+        if (texts.includes("a 0")) throw new TypeError("a bug");
+        if (texts.includes("a 2") && (tries.get("a 2") ?? 0) < 4) throw new TypeError("trouble elsewhere");
+      },
+    });
+    assert.deepEqual(handled.toSorted(), ["a 1", "a 2"]);
+    assert.deepEqual(
+      (await letters("WORN")).map(({ sequence, deliveries, reason }) => [sequence, deliveries, reason]),
+      [[1n, 2, "failed at delivery 2, the last: a bug"]],
+    );
+  });
+
+  it("moves what no process has survived, without handling it once more", async () => {
+    const spec = { ...consumerSpec, ackWaitMs: 500, maxDeliver: 1 };
+    const stream = await prepare(bus, roomStream("DEADLY", { retention: Retention.WORK_QUEUE }), spec);
+    await publishNumbers(bus, stream, ["a"], 1);
+    await die("DEADLY");
+    await publishNumbers(bus, stream, ["a"], 1, 1);
+    const seen: string[] = [];
+    const { promise, reached } = waitFor("the letter");
+    const consumption = await bus.consume({
+      ...{ stream: "DEADLY", consumer: consumerSpec.name, lanes: 1, laneOf: () => 0, maxBatch: 8, maxInFlight: 100 },
+      handle: async (batch) => void seen.push(...batch.map(({ data }) => bytesText(data))),
+    });
+    const look = setInterval(() => void letters("DEADLY").then(({ length }) => length > 0 && reached()), 20);
+    await promise.finally(() => clearInterval(look));
+    await consumption.stop();
+    assert.deepEqual(seen, ["a 1"]);
+    assert.deepEqual(
+      (await letters("DEADLY")).map(({ sequence, reason }) => [sequence, reason]),
+      [[1n, "delivered 1 times and never handled"]],
+    );
+    assert.deepEqual(await bus.bySubjectFrom("DEADLY", "DEADLY.>", 1, 10), [], "it is gone from the queue");
+  });
+
   it("keeps a dead message, and the lane behind it, as long as the DEAD stream is full", async () => {
     const stream = await prepare(bus, roomStream("KEPT"));
     await publishNumbers(bus, stream, ["a"], 3);
