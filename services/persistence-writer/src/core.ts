@@ -1,12 +1,14 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { LogEntry } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
-import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { changesOf } from "./core/fold.ts";
 import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
 
 /** An entry of the log that can be stored. */
 export interface WritableEntry {
   readonly row: RecordRow;
+  readonly record: LogRecord;
   /** The two users of a direct conversation; empty otherwise. */
   readonly directUserIds: readonly string[];
 }
@@ -34,20 +36,23 @@ export function writableEntry({ record, audience }: LogEntry, streamSequence: bi
   const { conversationId, seq, recordId, senderUserId, acceptedTime, body } = record;
   if (conversationId === "" || recordId === "" || seq === 0n) throw new TypeError("a record without id or seq");
   if (acceptedTime === undefined) throw new TypeError("a record without a time");
-  const clientMessageId = body.case === "message" && body.value.clientMessageId;
+  const message = body.case === "message" ? body.value : undefined;
   return {
     row: {
       recordId,
       conversationId,
       seq,
       senderUserId,
-      clientMessageId: clientMessageId || undefined,
+      clientMessageId: message?.clientMessageId || undefined,
       // A body that this version doesn't know yet is kept all the same, inside the encoded record.
       kind: body.case ?? "unknown",
       streamSequence,
       acceptedTime: timestampDate(acceptedTime),
       record: toBinary(RecordSchema, record),
+      mentions: message?.mentions ?? [],
+      mentionsAll: message?.mentionsAll ?? false,
     },
+    record,
     directUserIds: audience.case === "direct" ? audience.value.userIds : [],
   };
 }
@@ -57,6 +62,8 @@ export function createWriterCore(store: Store): WriterCore {
     async write(entries) {
       const rows = entries.map(({ row }) => row);
       const written: Written[] = rows.map(() => ({ kind: "stored" }));
+      // Before the records themselves: whoever finds a record in the store may rely on it that what it changes is there too.
+      await store.apply(changesOf(entries.map(({ record }) => record)));
       for (const [index, answer] of await explain(store, rows, await store.insert(rows))) written[index] = answer;
       const inStore = entries.filter((_, index) => written[index]?.kind !== "contradicted");
       await Promise.all([

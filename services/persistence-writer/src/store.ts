@@ -6,12 +6,11 @@ import {
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
-import { type Collection, type Db, MongoBulkWriteError, type WriteError } from "mongodb";
-import { RecordRefusedError } from "./errors.ts";
-import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
+import { type Collection, type Db, MongoBulkWriteError } from "mongodb";
+import type { Changes, Head, RecordRow, Store, UserConversation } from "./ports.ts";
+import { applyChanges, type ChangeCollections, changeCollections, indexChanges } from "./store/changes.ts";
+import { refusal } from "./store/refusal.ts";
 
-/** BadValue, DollarPrefixedFieldName, DocumentValidationFailure, BSONObjectTooLarge, KeyTooLong: the document's own fault. */
-const REFUSED = new Set([2, 52, 121, 10334, 17280]);
 /** How long a write may take, in milliseconds: more than the largest batch needs. */
 const WRITE_MS = 10_000;
 
@@ -27,6 +26,8 @@ interface RecordDocument {
   streamSequence: bigint;
   acceptedTime: Date;
   record: Uint8Array;
+  mentions?: readonly string[];
+  mentionsAll?: true;
 }
 
 interface HeadDocument {
@@ -59,13 +60,14 @@ export class MongoStore implements Store {
   readonly #records: Collection<RecordDocument>;
   readonly #heads: Collection<HeadDocument>;
   readonly #userConversations: Collection<UserConversationDocument>;
-
+  readonly #changes: ChangeCollections;
   readonly #writeMs: number;
 
   constructor(db: Db, writeMs: number) {
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
     this.#heads = db.collection(getOption(StoredHeadSchema, collection));
     this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
+    this.#changes = changeCollections(db);
     this.#writeMs = writeMs;
   }
 
@@ -80,6 +82,7 @@ export class MongoStore implements Store {
       },
     ]);
     await this.#userConversations.createIndexes([{ name: "list", key: { userId: 1, lastTime: -1 } }]);
+    await indexChanges(this.#changes);
   }
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
@@ -93,7 +96,7 @@ export class MongoStore implements Store {
       const answered = error.insertedCount + errors.length === rows.length;
       if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
       const other = errors.find((each) => !isDuplicateKey(each));
-      if (other !== undefined) throw refusal(other);
+      if (other !== undefined) throw refusal(other, error);
       return errors.map(({ index }) => index);
     }
   }
@@ -109,6 +112,10 @@ export class MongoStore implements Store {
   async recordAt(conversationId: string, seq: bigint): Promise<string | undefined> {
     const found = await this.#records.findOne({ conversationId, seq }, { projection: { _id: 0, recordId: 1 } });
     return found?.recordId;
+  }
+
+  apply(changes: Changes): Promise<void> {
+    return applyChanges(this.#changes, changes, (write) => this.#inTime(write));
   }
 
   async moveHeads(heads: readonly Head[]): Promise<void> {
@@ -147,12 +154,13 @@ export class MongoStore implements Store {
   }
 }
 
-function recordDocument({ clientMessageId, ...row }: RecordRow): RecordDocument {
-  // Absent, not undefined: the index over it holds only documents that have the field.
-  return { _id: row.recordId, ...row, ...(clientMessageId === undefined ? {} : { clientMessageId }) };
-}
-
-function refusal(error: WriteError): Error {
-  const text = `the store refuses a record: ${error.code} ${error.errmsg ?? ""}`;
-  return REFUSED.has(error.code) ? new RecordRefusedError(text) : new Error(text);
+function recordDocument({ clientMessageId, mentions, mentionsAll, ...row }: RecordRow): RecordDocument {
+  return {
+    _id: row.recordId,
+    ...row,
+    // Absent, not undefined: the index over it holds only documents that have the field.
+    ...(clientMessageId === undefined ? {} : { clientMessageId }),
+    ...(mentions.length === 0 ? {} : { mentions }),
+    ...(mentionsAll ? { mentionsAll } : {}),
+  };
 }

@@ -7,40 +7,65 @@ import {
   type ListSources,
   listConversations,
 } from "./core/conversations.ts";
+import { readerOf, readHistory } from "./core/history.ts";
 import { readStretch } from "./core/merge.ts";
 import { choosePage, type PageRequest } from "./core/page.ts";
+import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
+import { StoredUpTo } from "./core/stored-up-to.ts";
 import { errors } from "./errors.ts";
 import type { ListPosition } from "./ports.ts";
+
+/** About 1.5 MB. */
+const CONVERSATIONS_REMEMBERED = 10_000;
+
+/** A page of a conversation. */
+export interface RecordPage {
+  readonly records: LogRecord[];
+  readonly headSeq: bigint;
+  readonly hasMore: boolean;
+  /** Which seqs it covers, also those that are left out; 0 and 0 when none. */
+  readonly firstSeq: bigint;
+  readonly lastSeq: bigint;
+}
 
 /** Reading, as far as a user may. */
 export interface QueryCore {
   listRecords(
     userId: string,
     conversationId: string,
-    request: PageRequest,
-  ): Promise<{ readonly records: LogRecord[]; readonly headSeq: bigint; readonly hasMore: boolean }>;
+    request: PageRequest & { readonly raw: boolean },
+  ): Promise<RecordPage>;
   listConversations(
     userId: string,
     request: { readonly pageSize: number; readonly after: ListPosition | undefined },
   ): Promise<{ readonly conversations: ConversationInit[]; readonly next: ListPosition | undefined }>;
   getConversation(userId: string, conversationId: string): Promise<ConversationInit>;
+  getReadReceipts(userId: string, conversationId: string, seq: bigint): Promise<ReceiptsInit>;
 }
 
 /** Makes the rules of reading over the store, the log and the owners of memberships. */
-export function createQueryCore(sources: ListSources): QueryCore {
+export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): QueryCore {
+  const sources = { ...adapters, storedUpTo: new StoredUpTo(CONVERSATIONS_REMEMBERED) };
   return {
     async listRecords(userId, conversationId, request) {
       if (request.afterSeq !== undefined && request.beforeSeq !== undefined) throw errors.bothDirections();
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       const { seq: headSeq } = await headOf(sources, conversationId);
       const { stretches, hasMore } = choosePage(intervals, headSeq, request);
-      const parts = await Promise.all(stretches.map((stretch) => readStretch(sources, conversationId, stretch)));
-      return { records: parts.flat(), headSeq, hasMore };
+      const covered = { firstSeq: stretches[0]?.fromSeq ?? 0n, lastSeq: stretches.at(-1)?.toSeq ?? 0n };
+      const records = request.raw
+        ? (await Promise.all(stretches.map((stretch) => readStretch(sources, conversationId, stretch)))).flat()
+        : await readHistory(sources, readerOf(userId, intervals), conversationId, { headSeq, stretches });
+      return { records, headSeq, hasMore, ...covered };
     },
     listConversations: (userId, request) => listConversations(sources, userId, request),
     async getConversation(userId, conversationId) {
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       return getConversation(sources, userId, conversationId, intervals);
+    },
+    async getReadReceipts(userId, conversationId, seq) {
+      const intervals = await readableIntervals(sources.peers, conversationId, userId);
+      return getReadReceipts(sources, readerOf(userId, intervals), conversationId, seq);
     },
   };
 }

@@ -9,6 +9,8 @@ export const errors = {
   /** The same for a conversation that doesn't exist and one that isn't the caller's. */
   conversationNotFound: () =>
     fail(Code.NotFound, ErrorReason.CONVERSATION_NOT_FOUND, "there is no such conversation for you"),
+  /** The same for a record that doesn't exist and one that the caller may not read. */
+  recordNotFound: () => fail(Code.NotFound, ErrorReason.RECORD_NOT_FOUND, "there is no such record for you"),
   invalidPageToken: () =>
     fail(Code.InvalidArgument, ErrorReason.INVALID_PAGE_TOKEN, "the page token is not one that this service gave"),
   bothDirections: () =>

@@ -1,3 +1,5 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Content } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { PublicJwk } from "@oceanchat/runtime/token";
 
@@ -37,14 +39,60 @@ export interface RecordStore {
     after: ListPosition | undefined,
     limit: number,
   ): Promise<readonly ListedConversation[]>;
-  /** How many messages of others lie between two seqs, both included; counts to `limit` and no further. */
-  countMessagesOfOthers(query: {
-    readonly conversationId: string;
-    readonly userId: string;
-    readonly fromSeq: bigint;
-    readonly toSeq: bigint;
-    readonly limit: number;
-  }): Promise<number>;
+  /** Which seqs from one to another, both included, are stored; ascending. */
+  storedSeqs(conversationId: string, fromSeq: bigint, toSeq: bigint): Promise<readonly bigint[]>;
+  /** What has become of these messages. */
+  changes(conversationId: string, seqs: readonly bigint[]): Promise<Changes>;
+  /** How far a user has read in these conversations; those without a cursor are left out. */
+  readSeqsOf(userId: string, conversationIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
+  /** How far these users have read in a conversation; those without a cursor are left out. */
+  readSeqsIn(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
+  /** How many of these users have read up to a record. */
+  countReaders(conversationId: string, userIds: readonly string[], seq: bigint): Promise<number>;
+  /** Counts what a user has not read. */
+  countUnread(query: UnreadQuery): Promise<Unread>;
+}
+
+/** Which messages count as unread: those of others from one seq to another, both included, that were not recalled. */
+export interface UnreadQuery {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly fromSeq: bigint;
+  readonly toSeq: bigint;
+  /** Where counting ends. */
+  readonly limit: number;
+}
+
+/** What a user has not read. */
+export interface Unread {
+  readonly messages: number;
+  /** Of those, the ones that mention him or everybody. */
+  readonly mentions: number;
+}
+
+/** What has become of a message. */
+export interface MessageState {
+  /** The message. */
+  readonly seq: bigint;
+  /** The last edit: its record and what the message says since then. */
+  readonly edit: { readonly seq: bigint; readonly time: Timestamp | undefined; readonly content: Content } | undefined;
+  readonly recalled: boolean;
+}
+
+/** A user's reaction to a message. */
+export interface Reaction {
+  readonly targetSeq: bigint;
+  readonly emoji: string;
+  readonly userId: string;
+  /** The reaction's record. */
+  readonly seq: bigint;
+  readonly removed: boolean;
+}
+
+/** What has become of messages. */
+export interface Changes {
+  readonly states: readonly MessageState[];
+  readonly reactions: readonly Reaction[];
 }
 
 /** The log itself: always up to date, but only some days long. */
@@ -68,4 +116,6 @@ export interface QueryPeers {
   intervals(groupId: string, userId: string): Promise<readonly Interval[]>;
   /** The groups that a user is a member of, with the first record that he may read. */
   groupsOf(userId: string): Promise<readonly { readonly groupId: string; readonly fromSeq: bigint }[]>;
+  /** The members of a group. */
+  membersOf(groupId: string): Promise<readonly string[]>;
 }

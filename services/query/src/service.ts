@@ -7,12 +7,9 @@ import type { ListPosition } from "./ports.ts";
 
 /** The public door's methods. */
 export const queryHandlers = (core: QueryCore): Handlers<typeof QueryService> => ({
-  async listRecords({ conversationId, afterSeq, beforeSeq, limit }, context) {
-    return core.listRecords(callerOf(context).userId, conversationId, {
-      afterSeq,
-      beforeSeq,
-      limit: pageSizeOf(limit),
-    });
+  async listRecords({ conversationId, afterSeq, beforeSeq, limit, raw }, context) {
+    const request = { afterSeq, beforeSeq, limit: pageSizeOf(limit), raw };
+    return core.listRecords(callerOf(context).userId, conversationId, request);
   },
   async listConversations(request, context) {
     const { conversations, next } = await core.listConversations(callerOf(context).userId, {
@@ -23,6 +20,9 @@ export const queryHandlers = (core: QueryCore): Handlers<typeof QueryService> =>
   },
   async getConversation({ conversationId }, context) {
     return { conversation: await core.getConversation(callerOf(context).userId, conversationId) };
+  },
+  async getReadReceipts({ conversationId, seq }, context) {
+    return core.getReadReceipts(callerOf(context).userId, conversationId, seq);
   },
 });
 

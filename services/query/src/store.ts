@@ -1,25 +1,21 @@
-import { type DescMessage, fromBinary, getOption } from "@bufbuild/protobuf";
+import { type DescMessage, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
-import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import {
   StoredHeadSchema,
+  StoredMessageStateSchema,
+  StoredReactionSchema,
+  StoredReadCursorSchema,
   StoredRecordSchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
-import type { Db, Document } from "mongodb";
+import type { Collection, Db, Document } from "mongodb";
 import type { RecordStore } from "./ports.ts";
+import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
+import { type RecordDocument, recordsIn } from "./store/records.ts";
+import { cursorsIn, type ReadCursorDocument, unreadIn } from "./store/unread.ts";
 
 // The shapes are declared in records/v1/store.proto and written by persistence-writer, which also makes the indexes.
-interface RecordDocument extends Document {
-  readonly conversationId: string;
-  readonly seq: bigint;
-  readonly senderUserId: string;
-  readonly kind: string;
-  readonly streamSequence: bigint;
-  readonly record: Uint8Array;
-}
-
 interface HeadDocument extends Document {
   readonly _id: string;
   readonly headSeq: bigint;
@@ -44,33 +40,21 @@ export const openStore = (options: MongoOptions): Promise<MongoRecordStore> => o
 function storeOver(db: Db): RecordStore {
   const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
   const records = named<RecordDocument>(StoredRecordSchema);
-  const heads = named<HeadDocument>(StoredHeadSchema);
-  const userConversations = named<UserConversationDocument>(StoredUserConversationSchema);
+  const states = named<MessageStateDocument>(StoredMessageStateSchema);
   return {
-    async range(conversationId, fromSeq, toSeq) {
-      const found = await reading(() =>
-        records
-          .find(
-            { conversationId, seq: { $gte: fromSeq, $lte: toSeq } },
-            { projection: { record: 1, streamSequence: 1 } },
-          )
-          .sort({ seq: 1 })
-          .toArray(),
-      );
-      return found.map(({ record, streamSequence }) => ({
-        record: fromBinary(RecordSchema, record),
-        streamSequence: Number(streamSequence),
-      }));
-    },
-    async streamSequenceBefore(conversationId, seq) {
-      const found = await reading(() =>
-        records.findOne(
-          { conversationId, seq: { $lt: seq } },
-          { sort: { seq: -1 }, projection: { streamSequence: 1 } },
-        ),
-      );
-      return found === null ? undefined : Number(found.streamSequence);
-    },
+    ...recordsIn(records),
+    ...listsIn(named<HeadDocument>(StoredHeadSchema), named<UserConversationDocument>(StoredUserConversationSchema)),
+    ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
+    ...unreadIn(records, states),
+    ...cursorsIn(named<ReadCursorDocument>(StoredReadCursorSchema)),
+  };
+}
+
+function listsIn(
+  heads: Collection<HeadDocument>,
+  userConversations: Collection<UserConversationDocument>,
+): Pick<RecordStore, "heads" | "directConversations"> {
+  return {
     async heads(conversationIds) {
       const found = await reading(() => heads.find({ _id: { $in: [...conversationIds] } }).toArray());
       return new Map(found.map((head) => [head._id, { seq: head.headSeq, lastTimeMs: head.lastTime.getTime() }]));
@@ -85,13 +69,6 @@ function storeOver(db: Db): RecordStore {
       );
       return found.map(({ conversationId, lastTime }) => ({ conversationId, lastTimeMs: lastTime.getTime() }));
     },
-    countMessagesOfOthers: ({ conversationId, userId, fromSeq, toSeq, limit }) =>
-      reading(() =>
-        records.countDocuments(
-          { conversationId, seq: { $gte: fromSeq, $lte: toSeq }, kind: "message", senderUserId: { $ne: userId } },
-          { limit },
-        ),
-      ),
   };
 }
 

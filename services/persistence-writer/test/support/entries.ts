@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Content, ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 
@@ -38,3 +39,24 @@ export function entry(seq: number, recordId: number, record: RecordInit = {}): L
       : { case: "groupId", value: GROUP_ID },
   });
 }
+
+export const contentOf = (text: string): Content => create(ContentSchema, { kind: { case: "text", value: { text } } });
+
+export const edit = (target: number, text: string) => ({
+  body: { case: "edit" as const, value: { targetSeq: BigInt(target), content: contentOf(text) } },
+});
+
+export const recall = (target: number) => ({
+  body: { case: "recall" as const, value: { targetSeq: BigInt(target) } },
+});
+
+export const reaction = (target: number, emoji: string, removed = false) => ({
+  body: { case: "reaction" as const, value: { targetSeq: BigInt(target), emoji, removed } },
+});
+
+/** In the user's own log: he has read the direct conversation up to there. */
+export const readCursor = (userId: string, seq: number) => ({
+  conversationId: `u_${userId}`,
+  senderUserId: userId,
+  body: { case: "readCursor" as const, value: { conversationId: DIRECT, seq: BigInt(seq) } },
+});

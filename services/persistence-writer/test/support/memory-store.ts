@@ -1,10 +1,11 @@
-import type { Head, Place, RecordRow, Store, UserConversation } from "../../src/ports.ts";
+import type { Changes, Head, Place, RecordRow, Store, UserConversation } from "../../src/ports.ts";
 
 /** A store in memory with the same unique indexes as the real one. */
 export class MemoryStore implements Store {
   readonly rows: RecordRow[] = [];
   readonly heads = new Map<string, Head>();
   readonly lists = new Map<string, UserConversation>();
+  readonly applied: Changes[] = [];
   readonly calls: string[] = [];
 
   async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
@@ -22,6 +23,11 @@ export class MemoryStore implements Store {
 
   async recordAt(conversationId: string, seq: bigint): Promise<string | undefined> {
     return this.rows.find((row) => row.conversationId === conversationId && row.seq === seq)?.recordId;
+  }
+
+  async apply(changes: Changes): Promise<void> {
+    this.calls.push("apply");
+    this.applied.push(changes);
   }
 
   async moveHeads(heads: readonly Head[]): Promise<void> {

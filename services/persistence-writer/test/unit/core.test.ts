@@ -3,7 +3,7 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { createWriterCore, writableEntry } from "../../src/core.ts";
-import { ALICE, BOB, DIRECT, entry, GROUP, id, T0 } from "../support/entries.ts";
+import { ALICE, BOB, DIRECT, entry, GROUP, id, recall, T0 } from "../support/entries.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 
 const writable = (...args: Parameters<typeof entry>) => writableEntry(entry(...args), BigInt(args[1]) + 100n);
@@ -24,10 +24,17 @@ describe("writableEntry", () => {
         streamSequence: 130n,
         acceptedTime: new Date(T0 + 3000),
         record: undefined,
+        mentions: [],
+        mentionsAll: false,
       },
     );
     assert.deepEqual(fromBinary(RecordSchema, row.record), entry(3, 30).record);
     assert.deepEqual(directUserIds, [ALICE, BOB]);
+  });
+
+  it("keeps who a message mentions", () => {
+    const { row } = writable(3, 30, { body: { case: "message", value: { mentions: [BOB], mentionsAll: true } } });
+    assert.deepEqual([row.mentions, row.mentionsAll], [[BOB], true]);
   });
 
   it("gives a record that is no message no client message id", () => {
@@ -57,7 +64,7 @@ describe("WriterCore.write", () => {
     const batch = [writable(1, 10), writable(3, 12), writable(2, 11), writable(1, 20, { conversationId: GROUP })];
     assert.deepEqual(await createWriterCore(store).write(batch), [STORED, STORED, STORED, STORED]);
     assert.equal(store.rows.length, 4);
-    assert.deepEqual(store.calls, ["insert 4", "heads 2", "lists 2"]);
+    assert.deepEqual(store.calls, ["apply", "insert 4", "heads 2", "lists 2"]);
     assert.deepEqual(store.heads.get(DIRECT), {
       conversationId: DIRECT,
       headSeq: 3n,
@@ -65,6 +72,15 @@ describe("WriterCore.write", () => {
       lastTime: new Date(T0 + 3000),
     });
     assert.deepEqual([...store.lists.keys()], [`${ALICE}:${DIRECT}`, `${BOB}:${DIRECT}`]);
+  });
+
+  it("applies what records change before they are there, so that whoever finds them may rely on it", async () => {
+    const store = new MemoryStore();
+    await createWriterCore(store).write([writable(1, 10), writable(2, 11, recall(1))]);
+    assert.deepEqual(store.applied[0]?.messages, [{ conversationId: DIRECT, seq: 1n, edit: undefined, recallSeq: 2n }]);
+    store.apply = () => Promise.reject(new Error("down"));
+    await assert.rejects(createWriterCore(store).write([writable(3, 12, recall(1))]), /down/);
+    assert.equal(await store.recordAt(DIRECT, 3n), undefined);
   });
 
   it("takes a repeated batch as stored, and moves heads that were not moved then", async () => {

@@ -1,9 +1,21 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConversationSchema } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
+import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { errors } from "../errors.ts";
-import type { Head, Interval, ListedConversation, ListPosition, QueryPeers, RecordLog, RecordStore } from "../ports.ts";
+import type {
+  Head,
+  Interval,
+  ListedConversation,
+  ListPosition,
+  QueryPeers,
+  RecordStore,
+  Unread,
+  UnreadQuery,
+} from "../ports.ts";
 import { parseConversationId } from "./access.ts";
+import type { Reader } from "./fold.ts";
+import { type HistorySources, readerOf, readHistory } from "./history.ts";
 import { readStretch } from "./merge.ts";
 import { lastReadable } from "./page.ts";
 
@@ -13,9 +25,7 @@ const UNREAD_COUNTED = 999;
 export type ConversationInit = MessageInitShape<typeof ConversationSchema>;
 
 /** What the list is made of. */
-export interface ListSources {
-  readonly store: RecordStore;
-  readonly log: RecordLog;
+export interface ListSources extends HistorySources {
   readonly peers: QueryPeers;
 }
 
@@ -42,7 +52,12 @@ export async function listConversations(
   candidates.sort(byActivity);
   const page = candidates.slice(0, pageSize);
   const last = page.at(-1);
-  const conversations = await Promise.all(page.map((each) => describe(sources, userId, each)));
+  const readSeqs = await readSeqsOf(
+    sources,
+    userId,
+    page.map(({ conversationId }) => conversationId),
+  );
+  const conversations = await Promise.all(page.map((each) => describe(sources, userId, each, readSeqs)));
   return { conversations, next: candidates.length > pageSize ? last : undefined };
 }
 
@@ -53,7 +68,8 @@ export async function getConversation(
   conversationId: string,
   intervals: readonly Interval[],
 ): Promise<ConversationInit> {
-  const conversation = await describe(sources, userId, { conversationId, lastTimeMs: 0, intervals });
+  const readSeqs = await readSeqsOf(sources, userId, [conversationId]);
+  const conversation = await describe(sources, userId, { conversationId, lastTimeMs: 0, intervals }, readSeqs);
   if (conversation.headSeq === 0n) throw errors.conversationNotFound();
   return conversation;
 }
@@ -76,14 +92,23 @@ function byActivity(a: ListedConversation, b: ListedConversation): number {
   return a.conversationId < b.conversationId ? 1 : a.conversationId > b.conversationId ? -1 : 0;
 }
 
-async function describe(sources: ListSources, userId: string, candidate: Candidate): Promise<ConversationInit> {
+async function readSeqsOf({ store }: ListSources, userId: string, conversationIds: readonly string[]) {
+  return conversationIds.length === 0 ? new Map<string, bigint>() : store.readSeqsOf(userId, conversationIds);
+}
+
+async function describe(
+  sources: ListSources,
+  userId: string,
+  candidate: Candidate,
+  readSeqs: ReadonlyMap<string, bigint>,
+): Promise<ConversationInit> {
   const { conversationId, intervals } = candidate;
+  const readSeq = readSeqs.get(conversationId) ?? 0n;
   const head = await headOf(sources, conversationId);
   const lastSeq = lastReadable(intervals, head.seq);
-  const fromSeq = intervals[0]?.fromSeq ?? 1n;
-  const [records, unreadCount] = await Promise.all([
-    lastSeq === 0n ? [] : readStretch(sources, conversationId, { fromSeq: lastSeq, toSeq: lastSeq }),
-    sources.store.countMessagesOfOthers({ conversationId, userId, fromSeq, toSeq: lastSeq, limit: UNREAD_COUNTED }),
+  const [records, unread] = await Promise.all([
+    lastSeq === 0n ? [] : lastRecordOf(sources, readerOf(userId, intervals), conversationId, head.seq, lastSeq),
+    unreadOf(sources.store, { conversationId, userId, limit: UNREAD_COUNTED, intervals, readSeq, toSeq: lastSeq }),
   ]);
   const [lastRecord] = records;
   const parsed = parseConversationId(conversationId);
@@ -92,11 +117,35 @@ async function describe(sources: ListSources, userId: string, candidate: Candida
     peerUserId: parsed?.kind === "direct" ? (parsed.userIds.find((each) => each !== userId) ?? "") : "",
     groupId: parsed?.kind === "group" ? parsed.groupId : "",
     headSeq: head.seq,
-    unreadCount,
+    unreadCount: unread.messages,
+    unreadMentionCount: unread.mentions,
+    readSeq,
     lastTime: timestampFromMs(head.lastTimeMs),
     settings: {},
     ...(lastRecord === undefined ? {} : { lastRecord }),
   };
+}
+
+/** The last record that a user may read. Only what isn't the log's last can have been changed. */
+async function lastRecordOf(
+  sources: ListSources,
+  reader: Reader,
+  conversationId: string,
+  headSeq: bigint,
+  lastSeq: bigint,
+): Promise<LogRecord[]> {
+  const stretch = { fromSeq: lastSeq, toSeq: lastSeq };
+  if (lastSeq === headSeq) return readStretch(sources, conversationId, stretch);
+  return readHistory(sources, reader, conversationId, { headSeq, stretches: [stretch] });
+}
+
+async function unreadOf(
+  store: RecordStore,
+  { intervals, readSeq, ...query }: Omit<UnreadQuery, "fromSeq"> & Pick<Candidate, "intervals"> & { readSeq: bigint },
+): Promise<Unread> {
+  const first = intervals[0]?.fromSeq ?? 1n;
+  const fromSeq = readSeq >= first ? readSeq + 1n : first;
+  return fromSeq > query.toSeq ? { messages: 0, mentions: 0 } : store.countUnread({ ...query, fromSeq });
 }
 
 /** The head as the log knows it; as the store does when the log holds nothing of the conversation any more. */

@@ -40,16 +40,34 @@ async function fillFromLog(
   found: Map<bigint, LogRecord>,
 ): Promise<void> {
   const near = stored.findLast(({ record }) => record.seq < hole.fromSeq)?.streamSequence;
-  let next = (near ?? (await store.streamSequenceBefore(conversationId, hole.fromSeq)) ?? 0) + 1;
+  const after = near ?? (await store.streamSequenceBefore(conversationId, hole.fromSeq)) ?? 0;
+  await eachLogged(log, conversationId, { afterSequence: after, toSeq: hole.toSeq }, (record) => {
+    if (record.seq >= hole.fromSeq && record.seq <= hole.toSeq) found.set(record.seq, record);
+  });
+}
+
+/**
+ * Gives the log's records that lie after a place in the stream, in order, up to a seq or a little further. Returns the seq of the
+ * last one: less than asked for when the log ends before, or when there are too many.
+ */
+export async function eachLogged(
+  log: RecordLog,
+  conversationId: string,
+  { afterSequence, toSeq }: { readonly afterSequence: number; readonly toSeq: bigint },
+  visit: (record: LogRecord) => void,
+): Promise<bigint> {
+  let next = afterSequence + 1;
+  let reached = 0n;
   for (let page = 0; page < LOG_PAGES; page++) {
     const records = await log.from(conversationId, next, LOG_PAGE);
-    for (const { record } of records) {
-      if (record.seq >= hole.fromSeq && record.seq <= hole.toSeq) found.set(record.seq, record);
-    }
+    for (const { record } of records) visit(record);
     const last = records.at(-1);
-    if (last === undefined || last.record.seq >= hole.toSeq || records.length < LOG_PAGE) return;
+    if (last === undefined) return reached;
+    reached = last.record.seq;
+    if (reached >= toSeq || records.length < LOG_PAGE) return reached;
     next = last.streamSequence + 1;
   }
+  return reached;
 }
 
 function inOrder(found: ReadonlyMap<bigint, LogRecord>, { fromSeq, toSeq }: Stretch): LogRecord[] {

@@ -73,6 +73,7 @@ describe("readableIntervals", () => {
     signingKeys: async () => [],
     intervals: async (groupId, userId) => (groupId === c && userId === a ? [{ fromSeq: 2n, toSeq: 4n }] : []),
     groupsOf: async () => [],
+    membersOf: async () => [],
   };
   const NOT_FOUND = { reason: "ERROR_REASON_CONVERSATION_NOT_FOUND" };
 

@@ -10,7 +10,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/query/v1/error_reason.proto.
  */
 export const file_oceanchat_query_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("CiVvY2VhbmNoYXQvcXVlcnkvdjEvZXJyb3JfcmVhc29uLnByb3RvEhJvY2VhbmNoYXQucXVlcnkudjEqmwEKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0VSUk9SX1JFQVNPTl9DT05WRVJTQVRJT05fTk9UX0ZPVU5EEAESIwofRVJST1JfUkVBU09OX0lOVkFMSURfUEFHRV9UT0tFThACEiAKHEVSUk9SX1JFQVNPTl9CT1RIX0RJUkVDVElPTlMQA2IGcHJvdG8z");
+  fileDesc("CiVvY2VhbmNoYXQvcXVlcnkvdjEvZXJyb3JfcmVhc29uLnByb3RvEhJvY2VhbmNoYXQucXVlcnkudjEqvgEKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0VSUk9SX1JFQVNPTl9DT05WRVJTQVRJT05fTk9UX0ZPVU5EEAESIwofRVJST1JfUkVBU09OX0lOVkFMSURfUEFHRV9UT0tFThACEiAKHEVSUk9SX1JFQVNPTl9CT1RIX0RJUkVDVElPTlMQAxIhCh1FUlJPUl9SRUFTT05fUkVDT1JEX05PVF9GT1VORBAEYgZwcm90bzM");
 
 /**
  * Why query refuses; domain `query.oceanchat`.
@@ -45,6 +45,13 @@ export const ErrorReason = {
    * @generated from enum value: ERROR_REASON_BOTH_DIRECTIONS = 3;
    */
   BOTH_DIRECTIONS: 3,
+
+  /**
+   * NOT_FOUND: there is no such record, or the caller may not read it.
+   *
+   * @generated from enum value: ERROR_REASON_RECORD_NOT_FOUND = 4;
+   */
+  RECORD_NOT_FOUND: 4,
 } as const;
 
 /**

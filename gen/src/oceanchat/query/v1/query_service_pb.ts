@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/query/v1/query_service.proto.
  */
 export const file_oceanchat_query_v1_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZvY2VhbmNoYXQvcXVlcnkvdjEvcXVlcnlfc2VydmljZS5wcm90bxISb2NlYW5jaGF0LnF1ZXJ5LnYxIsUCCgxDb252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhQKDHBlZXJfdXNlcl9pZBgCIAEoCRIQCghncm91cF9pZBgDIAEoCRIQCghoZWFkX3NlcRgEIAEoBBIxCgtsYXN0X3JlY29yZBgFIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIUCgx1bnJlYWRfY291bnQYBiABKA0SHAoUdW5yZWFkX21lbnRpb25fY291bnQYByABKA0SEAoIcmVhZF9zZXEYCCABKAQSLQoJbGFzdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6CghzZXR0aW5ncxgKIAEoCzIoLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb25TZXR0aW5ncyJXChRDb252ZXJzYXRpb25TZXR0aW5ncxIOCgZwaW5uZWQYASABKAgSLwoLbXV0ZWRfdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoABCg1IaXN0b3J5UmVjb3JkEiwKBnJlY29yZBgBIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIvCgtlZGl0ZWRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmVjYWxsZWQYAyABKAgi2gEKEkxpc3RSZWNvcmRzUmVxdWVzdBJRCg9jb252ZXJzYXRpb25faWQYASABKAlCOLpINXIzMjFeKGdfWzAtOWEtZi1dezM2fXxkX1swLTlhLWYtXXszNn1fWzAtOWEtZi1dezM2fSkkEhYKCWFmdGVyX3NlcRgCIAEoBEgAiAEBEhcKCmJlZm9yZV9zZXEYAyABKARIAYgBARIWCgVsaW1pdBgEIAEoBUIHukgEGgIoABILCgNyYXcYBSABKAhCDAoKX2FmdGVyX3NlcUINCgtfYmVmb3JlX3NlcSJoChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEi0KB3JlY29yZHMYASADKAsyHC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNvcmQSEAoIaGVhZF9zZXEYAiABKAQSEAoIaGFzX21vcmUYAyABKAgiVAoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJtChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjcKDWNvbnZlcnNhdGlvbnMYASADKAsyIC5vY2VhbmNoYXQucXVlcnkudjEuQ29udmVyc2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0ElEKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUI4ukg1cjMyMV4oZ19bMC05YS1mLV17MzZ9fGRfWzAtOWEtZi1dezM2fV9bMC05YS1mLV17MzZ9KSQiUQoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USNgoMY29udmVyc2F0aW9uGAEgASgLMiAub2NlYW5jaGF0LnF1ZXJ5LnYxLkNvbnZlcnNhdGlvbiInCgtTeW5jUmVxdWVzdBIYCgZjdXJzb3IYASABKAlCCLpIBXIDGIAgIrMBCgxTeW5jUmVzcG9uc2USNwoNY29udmVyc2F0aW9ucxgBIAMoCzIgLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb24SMgoMdXNlcl9yZWNvcmRzGAIgAygLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEg4KBmN1cnNvchgDIAEoCRIQCghoYXNfbW9yZRgEIAEoCBIUCgxzdGFydF9hZnJlc2gYBSABKAgigQEKFkdldFJlYWRSZWNlaXB0c1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIUCgNzZXEYAiABKARCB7pIBDICKAEidgoXR2V0UmVhZFJlY2VpcHRzUmVzcG9uc2USEgoKcmVhZF9jb3VudBgBIAEoDRIUCgxtZW1iZXJfY291bnQYAiABKA0SMQoIcmVjZWlwdHMYAyADKAsyHy5vY2VhbmNoYXQucXVlcnkudjEuUmVhZFJlY2VpcHQiRwoLUmVhZFJlY2VpcHQSDwoHdXNlcl9pZBgBIAEoCRIQCghyZWFkX3NlcRgCIAEoBBIVCg1kZWxpdmVyZWRfc2VxGAMgASgEIqcBCg1TZWFyY2hSZXF1ZXN0EhkKBXF1ZXJ5GAEgASgJQgq6SAdyBRACGIABEiAKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCUIHukgEcgIYUBIfCg5zZW5kZXJfdXNlcl9pZBgDIAEoCUIHukgEcgIYJBIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAQiWAoOU2VhcmNoUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkysQYKDFF1ZXJ5U2VydmljZRKTAQoLTGlzdFJlY29yZHMSJi5vY2VhbmNoYXQucXVlcnkudjEuTGlzdFJlY29yZHNSZXF1ZXN0Gicub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2UiM5ACAYLT5JMCKhIoL2NvbnZlcnNhdGlvbnMve2NvbnZlcnNhdGlvbl9pZH0vcmVjb3JkcxKLAQoRTGlzdENvbnZlcnNhdGlvbnMSLC5vY2VhbmNoYXQucXVlcnkudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Gi0ub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiGZACAYLT5JMCEBIOL2NvbnZlcnNhdGlvbnMSlwEKD0dldENvbnZlcnNhdGlvbhIqLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRDb252ZXJzYXRpb25SZXF1ZXN0Gisub2NlYW5jaGF0LnF1ZXJ5LnYxLkdldENvbnZlcnNhdGlvblJlc3BvbnNlIiuQAgGC0+STAiISIC9jb252ZXJzYXRpb25zL3tjb252ZXJzYXRpb25faWR9ElsKBFN5bmMSHy5vY2VhbmNoYXQucXVlcnkudjEuU3luY1JlcXVlc3QaIC5vY2VhbmNoYXQucXVlcnkudjEuU3luY1Jlc3BvbnNlIhCQAgGC0+STAgcSBS9zeW5jEqABCg9HZXRSZWFkUmVjZWlwdHMSKi5vY2VhbmNoYXQucXVlcnkudjEuR2V0UmVhZFJlY2VpcHRzUmVxdWVzdBorLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRSZWFkUmVjZWlwdHNSZXNwb25zZSI0kAIBgtPkkwIrEikvY29udmVyc2F0aW9ucy97Y29udmVyc2F0aW9uX2lkfS9yZWNlaXB0cxJjCgZTZWFyY2gSIS5vY2VhbmNoYXQucXVlcnkudjEuU2VhcmNoUmVxdWVzdBoiLm9jZWFuY2hhdC5xdWVyeS52MS5TZWFyY2hSZXNwb25zZSISkAIBgtPkkwIJEgcvc2VhcmNoYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_oceanchat_records_v1_record]);
+  fileDesc("CiZvY2VhbmNoYXQvcXVlcnkvdjEvcXVlcnlfc2VydmljZS5wcm90bxISb2NlYW5jaGF0LnF1ZXJ5LnYxIsUCCgxDb252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhQKDHBlZXJfdXNlcl9pZBgCIAEoCRIQCghncm91cF9pZBgDIAEoCRIQCghoZWFkX3NlcRgEIAEoBBIxCgtsYXN0X3JlY29yZBgFIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIUCgx1bnJlYWRfY291bnQYBiABKA0SHAoUdW5yZWFkX21lbnRpb25fY291bnQYByABKA0SEAoIcmVhZF9zZXEYCCABKAQSLQoJbGFzdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6CghzZXR0aW5ncxgKIAEoCzIoLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb25TZXR0aW5ncyJXChRDb252ZXJzYXRpb25TZXR0aW5ncxIOCgZwaW5uZWQYASABKAgSLwoLbXV0ZWRfdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItoBChJMaXN0UmVjb3Jkc1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIWCglhZnRlcl9zZXEYAiABKARIAIgBARIXCgpiZWZvcmVfc2VxGAMgASgESAGIAQESFgoFbGltaXQYBCABKAVCB7pIBBoCKAASCwoDcmF3GAUgASgIQgwKCl9hZnRlcl9zZXFCDQoLX2JlZm9yZV9zZXEijQEKE0xpc3RSZWNvcmRzUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIQCghoZWFkX3NlcRgCIAEoBBIQCghoYXNfbW9yZRgDIAEoCBIRCglmaXJzdF9zZXEYBCABKAQSEAoIbGFzdF9zZXEYBSABKAQiVAoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJtChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjcKDWNvbnZlcnNhdGlvbnMYASADKAsyIC5vY2VhbmNoYXQucXVlcnkudjEuQ29udmVyc2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0ElEKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUI4ukg1cjMyMV4oZ19bMC05YS1mLV17MzZ9fGRfWzAtOWEtZi1dezM2fV9bMC05YS1mLV17MzZ9KSQiUQoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USNgoMY29udmVyc2F0aW9uGAEgASgLMiAub2NlYW5jaGF0LnF1ZXJ5LnYxLkNvbnZlcnNhdGlvbiInCgtTeW5jUmVxdWVzdBIYCgZjdXJzb3IYASABKAlCCLpIBXIDGIAgIrMBCgxTeW5jUmVzcG9uc2USNwoNY29udmVyc2F0aW9ucxgBIAMoCzIgLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb24SMgoMdXNlcl9yZWNvcmRzGAIgAygLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEg4KBmN1cnNvchgDIAEoCRIQCghoYXNfbW9yZRgEIAEoCBIUCgxzdGFydF9hZnJlc2gYBSABKAgigQEKFkdldFJlYWRSZWNlaXB0c1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIUCgNzZXEYAiABKARCB7pIBDICKAEidgoXR2V0UmVhZFJlY2VpcHRzUmVzcG9uc2USEgoKcmVhZF9jb3VudBgBIAEoDRIUCgxtZW1iZXJfY291bnQYAiABKA0SMQoIcmVjZWlwdHMYAyADKAsyHy5vY2VhbmNoYXQucXVlcnkudjEuUmVhZFJlY2VpcHQiRwoLUmVhZFJlY2VpcHQSDwoHdXNlcl9pZBgBIAEoCRIQCghyZWFkX3NlcRgCIAEoBBIVCg1kZWxpdmVyZWRfc2VxGAMgASgEIqcBCg1TZWFyY2hSZXF1ZXN0EhkKBXF1ZXJ5GAEgASgJQgq6SAdyBRACGIABEiAKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCUIHukgEcgIYUBIfCg5zZW5kZXJfdXNlcl9pZBgDIAEoCUIHukgEcgIYJBIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAQiWAoOU2VhcmNoUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkysQYKDFF1ZXJ5U2VydmljZRKTAQoLTGlzdFJlY29yZHMSJi5vY2VhbmNoYXQucXVlcnkudjEuTGlzdFJlY29yZHNSZXF1ZXN0Gicub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2UiM5ACAYLT5JMCKhIoL2NvbnZlcnNhdGlvbnMve2NvbnZlcnNhdGlvbl9pZH0vcmVjb3JkcxKLAQoRTGlzdENvbnZlcnNhdGlvbnMSLC5vY2VhbmNoYXQucXVlcnkudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Gi0ub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiGZACAYLT5JMCEBIOL2NvbnZlcnNhdGlvbnMSlwEKD0dldENvbnZlcnNhdGlvbhIqLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRDb252ZXJzYXRpb25SZXF1ZXN0Gisub2NlYW5jaGF0LnF1ZXJ5LnYxLkdldENvbnZlcnNhdGlvblJlc3BvbnNlIiuQAgGC0+STAiISIC9jb252ZXJzYXRpb25zL3tjb252ZXJzYXRpb25faWR9ElsKBFN5bmMSHy5vY2VhbmNoYXQucXVlcnkudjEuU3luY1JlcXVlc3QaIC5vY2VhbmNoYXQucXVlcnkudjEuU3luY1Jlc3BvbnNlIhCQAgGC0+STAgcSBS9zeW5jEqABCg9HZXRSZWFkUmVjZWlwdHMSKi5vY2VhbmNoYXQucXVlcnkudjEuR2V0UmVhZFJlY2VpcHRzUmVxdWVzdBorLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRSZWFkUmVjZWlwdHNSZXNwb25zZSI0kAIBgtPkkwIrEikvY29udmVyc2F0aW9ucy97Y29udmVyc2F0aW9uX2lkfS9yZWNlaXB0cxJjCgZTZWFyY2gSIS5vY2VhbmNoYXQucXVlcnkudjEuU2VhcmNoUmVxdWVzdBoiLm9jZWFuY2hhdC5xdWVyeS52MS5TZWFyY2hSZXNwb25zZSISkAIBgtPkkwIJEgcvc2VhcmNoYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_oceanchat_records_v1_record]);
 
 /**
  * A conversation as the caller sees it.
@@ -60,14 +60,14 @@ export type Conversation = Message<"oceanchat.query.v1.Conversation"> & {
   lastRecord?: Record | undefined;
 
   /**
-   * Messages of others after the read cursor; counted up to 999.
+   * Messages of others after the read cursor that were not recalled; counted up to 999.
    *
    * @generated from field: uint32 unread_count = 6;
    */
   unreadCount: number;
 
   /**
-   * Of those, the ones that mention the caller.
+   * Of those, the ones that mention the caller or everybody, among the last 10,000 records.
    *
    * @generated from field: uint32 unread_mention_count = 7;
    */
@@ -131,41 +131,6 @@ export const ConversationSettingsSchema: GenMessage<ConversationSettings> = /*@_
   messageDesc(file_oceanchat_query_v1_query_service, 1);
 
 /**
- * A message as it stands now, and where it came from.
- *
- * @generated from message oceanchat.query.v1.HistoryRecord
- */
-export type HistoryRecord = Message<"oceanchat.query.v1.HistoryRecord"> & {
-  /**
-   * The record. An edited message holds its newest content; a recalled one has no content.
-   *
-   * @generated from field: oceanchat.records.v1.Record record = 1;
-   */
-  record?: Record | undefined;
-
-  /**
-   * When it was last edited; absent when never.
-   *
-   * @generated from field: google.protobuf.Timestamp edited_time = 2;
-   */
-  editedTime?: Timestamp | undefined;
-
-  /**
-   * Whether it was recalled.
-   *
-   * @generated from field: bool recalled = 3;
-   */
-  recalled: boolean;
-};
-
-/**
- * Describes the message oceanchat.query.v1.HistoryRecord.
- * Use `create(HistoryRecordSchema)` to create a new message.
- */
-export const HistoryRecordSchema: GenMessage<HistoryRecord> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 2);
-
-/**
  * Asks for records.
  *
  * @generated from message oceanchat.query.v1.ListRecordsRequest
@@ -200,7 +165,9 @@ export type ListRecordsRequest = Message<"oceanchat.query.v1.ListRecordsRequest"
   limit: number;
 
   /**
-   * True for the log's own records, edits and recalls apart; false for messages as they stand now.
+   * True for the log as it is: messages as they were sent, and edits, recalls and reactions as records of their own. False
+   * for messages as they stand now, with `edited_time`, `recalled` and `reactions`. A client that keeps the log itself and
+   * fills gaps wants true.
    *
    * @generated from field: bool raw = 5;
    */
@@ -212,7 +179,7 @@ export type ListRecordsRequest = Message<"oceanchat.query.v1.ListRecordsRequest"
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 3);
+  messageDesc(file_oceanchat_query_v1_query_service, 2);
 
 /**
  * Records.
@@ -221,7 +188,8 @@ export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PUR
  */
 export type ListRecordsResponse = Message<"oceanchat.query.v1.ListRecordsResponse"> & {
   /**
-   * In ascending order of seq.
+   * In ascending order of seq. Without `raw` there may be fewer than `limit`, even none, while `has_more` is true: a page is
+   * chosen by seq before records that only change others are left out.
    *
    * @generated from field: repeated oceanchat.records.v1.Record records = 1;
    */
@@ -240,6 +208,20 @@ export type ListRecordsResponse = Message<"oceanchat.query.v1.ListRecordsRespons
    * @generated from field: bool has_more = 3;
    */
   hasMore: boolean;
+
+  /**
+   * The first seq that this page covers, 0 when it covers none: go back with `before_seq` set to it.
+   *
+   * @generated from field: uint64 first_seq = 4;
+   */
+  firstSeq: bigint;
+
+  /**
+   * The last seq that this page covers, 0 when it covers none: go on with `after_seq` set to it.
+   *
+   * @generated from field: uint64 last_seq = 5;
+   */
+  lastSeq: bigint;
 };
 
 /**
@@ -247,7 +229,7 @@ export type ListRecordsResponse = Message<"oceanchat.query.v1.ListRecordsRespons
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 4);
+  messageDesc(file_oceanchat_query_v1_query_service, 3);
 
 /**
  * Asks for the caller's conversations.
@@ -275,7 +257,7 @@ export type ListConversationsRequest = Message<"oceanchat.query.v1.ListConversat
  * Use `create(ListConversationsRequestSchema)` to create a new message.
  */
 export const ListConversationsRequestSchema: GenMessage<ListConversationsRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 5);
+  messageDesc(file_oceanchat_query_v1_query_service, 4);
 
 /**
  * The caller's conversations.
@@ -303,7 +285,7 @@ export type ListConversationsResponse = Message<"oceanchat.query.v1.ListConversa
  * Use `create(ListConversationsResponseSchema)` to create a new message.
  */
 export const ListConversationsResponseSchema: GenMessage<ListConversationsResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 6);
+  messageDesc(file_oceanchat_query_v1_query_service, 5);
 
 /**
  * Asks for a conversation.
@@ -324,7 +306,7 @@ export type GetConversationRequest = Message<"oceanchat.query.v1.GetConversation
  * Use `create(GetConversationRequestSchema)` to create a new message.
  */
 export const GetConversationRequestSchema: GenMessage<GetConversationRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 7);
+  messageDesc(file_oceanchat_query_v1_query_service, 6);
 
 /**
  * A conversation.
@@ -345,7 +327,7 @@ export type GetConversationResponse = Message<"oceanchat.query.v1.GetConversatio
  * Use `create(GetConversationResponseSchema)` to create a new message.
  */
 export const GetConversationResponseSchema: GenMessage<GetConversationResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 8);
+  messageDesc(file_oceanchat_query_v1_query_service, 7);
 
 /**
  * Asks what a device has missed.
@@ -366,7 +348,7 @@ export type SyncRequest = Message<"oceanchat.query.v1.SyncRequest"> & {
  * Use `create(SyncRequestSchema)` to create a new message.
  */
 export const SyncRequestSchema: GenMessage<SyncRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 9);
+  messageDesc(file_oceanchat_query_v1_query_service, 8);
 
 /**
  * What a device has missed.
@@ -415,7 +397,7 @@ export type SyncResponse = Message<"oceanchat.query.v1.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 10);
+  messageDesc(file_oceanchat_query_v1_query_service, 9);
 
 /**
  * Asks who has read a message.
@@ -443,7 +425,7 @@ export type GetReadReceiptsRequest = Message<"oceanchat.query.v1.GetReadReceipts
  * Use `create(GetReadReceiptsRequestSchema)` to create a new message.
  */
 export const GetReadReceiptsRequestSchema: GenMessage<GetReadReceiptsRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 11);
+  messageDesc(file_oceanchat_query_v1_query_service, 10);
 
 /**
  * Who has read a message.
@@ -459,7 +441,7 @@ export type GetReadReceiptsResponse = Message<"oceanchat.query.v1.GetReadReceipt
   readCount: number;
 
   /**
-   * Of how many.
+   * Of how many, the sender left out.
    *
    * @generated from field: uint32 member_count = 2;
    */
@@ -478,7 +460,7 @@ export type GetReadReceiptsResponse = Message<"oceanchat.query.v1.GetReadReceipt
  * Use `create(GetReadReceiptsResponseSchema)` to create a new message.
  */
 export const GetReadReceiptsResponseSchema: GenMessage<GetReadReceiptsResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 12);
+  messageDesc(file_oceanchat_query_v1_query_service, 11);
 
 /**
  * How far a member has read.
@@ -513,7 +495,7 @@ export type ReadReceipt = Message<"oceanchat.query.v1.ReadReceipt"> & {
  * Use `create(ReadReceiptSchema)` to create a new message.
  */
 export const ReadReceiptSchema: GenMessage<ReadReceipt> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 13);
+  messageDesc(file_oceanchat_query_v1_query_service, 12);
 
 /**
  * Looks for messages.
@@ -562,7 +544,7 @@ export type SearchRequest = Message<"oceanchat.query.v1.SearchRequest"> & {
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 14);
+  messageDesc(file_oceanchat_query_v1_query_service, 13);
 
 /**
  * Messages found.
@@ -590,7 +572,7 @@ export type SearchResponse = Message<"oceanchat.query.v1.SearchResponse"> & {
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_query_v1_query_service, 15);
+  messageDesc(file_oceanchat_query_v1_query_service, 14);
 
 /**
  * Reading conversations. What was accepted is readable at once; nothing outside the caller's membership is.
@@ -601,9 +583,11 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
  */
 export const QueryService: GenService<{
   /**
-   * Gives the records of a conversation, in ascending order of seq without a hole.
+   * Gives the records of a conversation, in ascending order of seq.
    *
    * With `after_seq` the records that follow it; with `before_seq` those that come before it; with neither the newest.
+   * Messages come as they stand now, and the records that changed them are left out; with `raw` the log comes as it is,
+   * without a hole. An edit that lies outside the caller's membership isn't shown to him; a recall always counts.
    *
    * @generated from rpc oceanchat.query.v1.QueryService.ListRecords
    */
@@ -644,6 +628,8 @@ export const QueryService: GenService<{
   },
   /**
    * Says who has read a message.
+   *
+   * A record that doesn't exist or isn't the caller's to read answers NOT_FOUND / ERROR_REASON_RECORD_NOT_FOUND.
    *
    * @generated from rpc oceanchat.query.v1.QueryService.GetReadReceipts
    */

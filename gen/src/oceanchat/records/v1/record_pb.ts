@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/records/v1/record.proto.
  */
 export const file_oceanchat_records_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("CiFvY2VhbmNoYXQvcmVjb3Jkcy92MS9yZWNvcmQucHJvdG8SFG9jZWFuY2hhdC5yZWNvcmRzLnYxIs0GCgZSZWNvcmQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEgsKA3NlcRgCIAEoBBIRCglyZWNvcmRfaWQYAyABKAkSFgoOc2VuZGVyX3VzZXJfaWQYBCABKAkSGAoQc2VuZGVyX2RldmljZV9pZBgFIAEoCRIxCg1hY2NlcHRlZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgdtZXNzYWdlGAogASgLMiEub2NlYW5jaGF0LnJlY29yZHMudjEuTWVzc2FnZUJvZHlIABIuCgRlZGl0GAsgASgLMh4ub2NlYW5jaGF0LnJlY29yZHMudjEuRWRpdEJvZHlIABIyCgZyZWNhbGwYDCABKAsyIC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNhbGxCb2R5SAASNgoIcmVhY3Rpb24YDSABKAsyIi5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWFjdGlvbkJvZHlIABI6CgptZW1iZXJzaGlwGA4gASgLMiQub2NlYW5jaGF0LnJlY29yZHMudjEuTWVtYmVyc2hpcEJvZHlIABI9Cgxncm91cF9jaGFuZ2UYDyABKAsyJS5vY2VhbmNoYXQucmVjb3Jkcy52MS5Hcm91cENoYW5nZUJvZHlIABJBCg5mcmllbmRfcmVxdWVzdBgUIAEoCzInLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkZyaWVuZFJlcXVlc3RCb2R5SAASOgoKZnJpZW5kc2hpcBgVIAEoCzIkLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkZyaWVuZHNoaXBCb2R5SAASOwoLcmVhZF9jdXJzb3IYFiABKAsyJC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWFkQ3Vyc29yQm9keUgAEk8KFWNvbnZlcnNhdGlvbl9zZXR0aW5ncxgXIAEoCzIuLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvbnZlcnNhdGlvblNldHRpbmdzQm9keUgAEkMKD3Nlc3Npb25fcmV2b2tlZBgYIAEoCzIoLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlNlc3Npb25SZXZva2VkQm9keUgAQgYKBGJvZHki4gEKC01lc3NhZ2VCb2R5EhkKEWNsaWVudF9tZXNzYWdlX2lkGAEgASgJEi4KB2NvbnRlbnQYAiABKAsyHS5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db250ZW50EhAKCG1lbnRpb25zGAMgAygJEhQKDG1lbnRpb25zX2FsbBgEIAEoCBIUCgxyZXBseV90b19zZXEYBSABKAQSOwoOZm9yd2FyZGVkX2Zyb20YBiABKAsyIy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Gb3J3YXJkZWRGcm9tEg0KBWZsYWdzGAcgAygJIk0KDUZvcndhcmRlZEZyb20SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEgsKA3NlcRgCIAEoBBIWCg5zZW5kZXJfdXNlcl9pZBgDIAEoCSJOCghFZGl0Qm9keRISCgp0YXJnZXRfc2VxGAEgASgEEi4KB2NvbnRlbnQYAiABKAsyHS5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db250ZW50IiAKClJlY2FsbEJvZHkSEgoKdGFyZ2V0X3NlcRgBIAEoBCJCCgxSZWFjdGlvbkJvZHkSEgoKdGFyZ2V0X3NlcRgBIAEoBBINCgVlbW9qaRgCIAEoCRIPCgdyZW1vdmVkGAMgASgIIp8BCg5NZW1iZXJzaGlwQm9keRIOCgZqb2luZWQYASADKAkSDAoEbGVmdBgCIAMoCRIPCgdyZW1vdmVkGAMgAygJEjYKDHJvbGVfY2hhbmdlZBgEIAMoCzIgLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJvbGVDaGFuZ2USFQoNYWN0b3JfdXNlcl9pZBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgEIisKClJvbGVDaGFuZ2USDwoHdXNlcl9pZBgBIAEoCRIMCgRyb2xlGAIgASgJItEBCg9Hcm91cENoYW5nZUJvZHkSEQoEbmFtZRgBIAEoCUgAiAEBEhkKDGFubm91bmNlbWVudBgCIAEoCUgBiAEBEkUKCHNldHRpbmdzGAMgAygLMjMub2NlYW5jaGF0LnJlY29yZHMudjEuR3JvdXBDaGFuZ2VCb2R5LlNldHRpbmdzRW50cnkaLwoNU2V0dGluZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9uYW1lQg8KDV9hbm5vdW5jZW1lbnQiRwoRRnJpZW5kUmVxdWVzdEJvZHkSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg0KBXN0YXRlGAMgASgJIjAKDkZyaWVuZHNoaXBCb2R5Eg8KB3VzZXJfaWQYASABKAkSDQoFc3RhdGUYAiABKAkiNgoOUmVhZEN1cnNvckJvZHkSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEgsKA3NlcRgCIAEoBCKEAQoYQ29udmVyc2F0aW9uU2V0dGluZ3NCb2R5EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRITCgZwaW5uZWQYAiABKAhIAIgBARIvCgttdXRlZF91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCQoHX3Bpbm5lZCIoChJTZXNzaW9uUmV2b2tlZEJvZHkSEgoKc2Vzc2lvbl9pZBgBIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_oceanchat_records_v1_content]);
+  fileDesc("CiFvY2VhbmNoYXQvcmVjb3Jkcy92MS9yZWNvcmQucHJvdG8SFG9jZWFuY2hhdC5yZWNvcmRzLnYxIsgHCgZSZWNvcmQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEgsKA3NlcRgCIAEoBBIRCglyZWNvcmRfaWQYAyABKAkSFgoOc2VuZGVyX3VzZXJfaWQYBCABKAkSGAoQc2VuZGVyX2RldmljZV9pZBgFIAEoCRIxCg1hY2NlcHRlZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgdtZXNzYWdlGAogASgLMiEub2NlYW5jaGF0LnJlY29yZHMudjEuTWVzc2FnZUJvZHlIABIuCgRlZGl0GAsgASgLMh4ub2NlYW5jaGF0LnJlY29yZHMudjEuRWRpdEJvZHlIABIyCgZyZWNhbGwYDCABKAsyIC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNhbGxCb2R5SAASNgoIcmVhY3Rpb24YDSABKAsyIi5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWFjdGlvbkJvZHlIABI6CgptZW1iZXJzaGlwGA4gASgLMiQub2NlYW5jaGF0LnJlY29yZHMudjEuTWVtYmVyc2hpcEJvZHlIABI9Cgxncm91cF9jaGFuZ2UYDyABKAsyJS5vY2VhbmNoYXQucmVjb3Jkcy52MS5Hcm91cENoYW5nZUJvZHlIABJBCg5mcmllbmRfcmVxdWVzdBgUIAEoCzInLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkZyaWVuZFJlcXVlc3RCb2R5SAASOgoKZnJpZW5kc2hpcBgVIAEoCzIkLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkZyaWVuZHNoaXBCb2R5SAASOwoLcmVhZF9jdXJzb3IYFiABKAsyJC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWFkQ3Vyc29yQm9keUgAEk8KFWNvbnZlcnNhdGlvbl9zZXR0aW5ncxgXIAEoCzIuLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvbnZlcnNhdGlvblNldHRpbmdzQm9keUgAEkMKD3Nlc3Npb25fcmV2b2tlZBgYIAEoCzIoLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlNlc3Npb25SZXZva2VkQm9keUgAEi8KC2VkaXRlZF90aW1lGB4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZWNhbGxlZBgfIAEoCBI2CglyZWFjdGlvbnMYICADKAsyIy5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWFjdGlvbkNvdW50QgYKBGJvZHkiTQoNUmVhY3Rpb25Db3VudBINCgVlbW9qaRgBIAEoCRINCgVjb3VudBgCIAEoDRIMCgRtaW5lGAMgASgIEhAKCHVzZXJfaWRzGAQgAygJIuIBCgtNZXNzYWdlQm9keRIZChFjbGllbnRfbWVzc2FnZV9pZBgBIAEoCRIuCgdjb250ZW50GAIgASgLMh0ub2NlYW5jaGF0LnJlY29yZHMudjEuQ29udGVudBIQCghtZW50aW9ucxgDIAMoCRIUCgxtZW50aW9uc19hbGwYBCABKAgSFAoMcmVwbHlfdG9fc2VxGAUgASgEEjsKDmZvcndhcmRlZF9mcm9tGAYgASgLMiMub2NlYW5jaGF0LnJlY29yZHMudjEuRm9yd2FyZGVkRnJvbRINCgVmbGFncxgHIAMoCSJNCg1Gb3J3YXJkZWRGcm9tEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQSFgoOc2VuZGVyX3VzZXJfaWQYAyABKAkiTgoIRWRpdEJvZHkSEgoKdGFyZ2V0X3NlcRgBIAEoBBIuCgdjb250ZW50GAIgASgLMh0ub2NlYW5jaGF0LnJlY29yZHMudjEuQ29udGVudCIgCgpSZWNhbGxCb2R5EhIKCnRhcmdldF9zZXEYASABKAQiQgoMUmVhY3Rpb25Cb2R5EhIKCnRhcmdldF9zZXEYASABKAQSDQoFZW1vamkYAiABKAkSDwoHcmVtb3ZlZBgDIAEoCCKfAQoOTWVtYmVyc2hpcEJvZHkSDgoGam9pbmVkGAEgAygJEgwKBGxlZnQYAiADKAkSDwoHcmVtb3ZlZBgDIAMoCRI2Cgxyb2xlX2NoYW5nZWQYBCADKAsyIC5vY2VhbmNoYXQucmVjb3Jkcy52MS5Sb2xlQ2hhbmdlEhUKDWFjdG9yX3VzZXJfaWQYBSABKAkSDwoHdmVyc2lvbhgGIAEoBCIrCgpSb2xlQ2hhbmdlEg8KB3VzZXJfaWQYASABKAkSDAoEcm9sZRgCIAEoCSLRAQoPR3JvdXBDaGFuZ2VCb2R5EhEKBG5hbWUYASABKAlIAIgBARIZCgxhbm5vdW5jZW1lbnQYAiABKAlIAYgBARJFCghzZXR0aW5ncxgDIAMoCzIzLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkdyb3VwQ2hhbmdlQm9keS5TZXR0aW5nc0VudHJ5Gi8KDVNldHRpbmdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIHCgVfbmFtZUIPCg1fYW5ub3VuY2VtZW50IkcKEUZyaWVuZFJlcXVlc3RCb2R5EhIKCnJlcXVlc3RfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRINCgVzdGF0ZRgDIAEoCSIwCg5GcmllbmRzaGlwQm9keRIPCgd1c2VyX2lkGAEgASgJEg0KBXN0YXRlGAIgASgJIjYKDlJlYWRDdXJzb3JCb2R5EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQihAEKGENvbnZlcnNhdGlvblNldHRpbmdzQm9keRIXCg9jb252ZXJzYXRpb25faWQYASABKAkSEwoGcGlubmVkGAIgASgISACIAQESLwoLbXV0ZWRfdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgkKB19waW5uZWQiKAoSU2Vzc2lvblJldm9rZWRCb2R5EhIKCnNlc3Npb25faWQYASABKAliBnByb3RvMw", [file_google_protobuf_timestamp, file_oceanchat_records_v1_content]);
 
 /**
  * An entry of a log, immutable for ever. A conversation is a log; so is what happens between a user's own devices.
@@ -162,6 +162,28 @@ export type Record = Message<"oceanchat.records.v1.Record"> & {
     value: SessionRevokedBody;
     case: "sessionRevoked";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * When the message was last edited; absent when never. Only history sets it and what follows: the log's records are as
+   * they were accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp edited_time = 30;
+   */
+  editedTime?: Timestamp | undefined;
+
+  /**
+   * Whether the message was taken back; its content is left out then.
+   *
+   * @generated from field: bool recalled = 31;
+   */
+  recalled: boolean;
+
+  /**
+   * The reactions to the message, the oldest kind first; none on one that was taken back.
+   *
+   * @generated from field: repeated oceanchat.records.v1.ReactionCount reactions = 32;
+   */
+  reactions: ReactionCount[];
 };
 
 /**
@@ -170,6 +192,48 @@ export type Record = Message<"oceanchat.records.v1.Record"> & {
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
   messageDesc(file_oceanchat_records_v1_record, 0);
+
+/**
+ * How many users react to a message in one way.
+ *
+ * @generated from message oceanchat.records.v1.ReactionCount
+ */
+export type ReactionCount = Message<"oceanchat.records.v1.ReactionCount"> & {
+  /**
+   * The reaction.
+   *
+   * @generated from field: string emoji = 1;
+   */
+  emoji: string;
+
+  /**
+   * How many users.
+   *
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+
+  /**
+   * Whether the caller is one of them.
+   *
+   * @generated from field: bool mine = 3;
+   */
+  mine: boolean;
+
+  /**
+   * The first 10 of them.
+   *
+   * @generated from field: repeated string user_ids = 4;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message oceanchat.records.v1.ReactionCount.
+ * Use `create(ReactionCountSchema)` to create a new message.
+ */
+export const ReactionCountSchema: GenMessage<ReactionCount> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_record, 1);
 
 /**
  * Somebody said something. The only kind that counts as unread.
@@ -232,7 +296,7 @@ export type MessageBody = Message<"oceanchat.records.v1.MessageBody"> & {
  * Use `create(MessageBodySchema)` to create a new message.
  */
 export const MessageBodySchema: GenMessage<MessageBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 1);
+  messageDesc(file_oceanchat_records_v1_record, 2);
 
 /**
  * The origin of a forwarded message.
@@ -267,7 +331,7 @@ export type ForwardedFrom = Message<"oceanchat.records.v1.ForwardedFrom"> & {
  * Use `create(ForwardedFromSchema)` to create a new message.
  */
 export const ForwardedFromSchema: GenMessage<ForwardedFrom> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 2);
+  messageDesc(file_oceanchat_records_v1_record, 3);
 
 /**
  * A message's content was replaced; the message keeps its seq.
@@ -295,7 +359,7 @@ export type EditBody = Message<"oceanchat.records.v1.EditBody"> & {
  * Use `create(EditBodySchema)` to create a new message.
  */
 export const EditBodySchema: GenMessage<EditBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 3);
+  messageDesc(file_oceanchat_records_v1_record, 4);
 
 /**
  * A message was taken back; it keeps its seq.
@@ -316,7 +380,7 @@ export type RecallBody = Message<"oceanchat.records.v1.RecallBody"> & {
  * Use `create(RecallBodySchema)` to create a new message.
  */
 export const RecallBodySchema: GenMessage<RecallBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 4);
+  messageDesc(file_oceanchat_records_v1_record, 5);
 
 /**
  * Somebody reacted to a message, or withdrew a reaction.
@@ -351,7 +415,7 @@ export type ReactionBody = Message<"oceanchat.records.v1.ReactionBody"> & {
  * Use `create(ReactionBodySchema)` to create a new message.
  */
 export const ReactionBodySchema: GenMessage<ReactionBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 5);
+  messageDesc(file_oceanchat_records_v1_record, 6);
 
 /**
  * The group's members or their roles changed.
@@ -407,7 +471,7 @@ export type MembershipBody = Message<"oceanchat.records.v1.MembershipBody"> & {
  * Use `create(MembershipBodySchema)` to create a new message.
  */
 export const MembershipBodySchema: GenMessage<MembershipBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 6);
+  messageDesc(file_oceanchat_records_v1_record, 7);
 
 /**
  * A member's new role.
@@ -435,7 +499,7 @@ export type RoleChange = Message<"oceanchat.records.v1.RoleChange"> & {
  * Use `create(RoleChangeSchema)` to create a new message.
  */
 export const RoleChangeSchema: GenMessage<RoleChange> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 7);
+  messageDesc(file_oceanchat_records_v1_record, 8);
 
 /**
  * The group's own data changed; absent fields did not.
@@ -470,7 +534,7 @@ export type GroupChangeBody = Message<"oceanchat.records.v1.GroupChangeBody"> & 
  * Use `create(GroupChangeBodySchema)` to create a new message.
  */
 export const GroupChangeBodySchema: GenMessage<GroupChangeBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 8);
+  messageDesc(file_oceanchat_records_v1_record, 9);
 
 /**
  * A friend request came, was answered or withdrawn.
@@ -505,7 +569,7 @@ export type FriendRequestBody = Message<"oceanchat.records.v1.FriendRequestBody"
  * Use `create(FriendRequestBodySchema)` to create a new message.
  */
 export const FriendRequestBodySchema: GenMessage<FriendRequestBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 9);
+  messageDesc(file_oceanchat_records_v1_record, 10);
 
 /**
  * A friendship or block began or ended.
@@ -533,7 +597,7 @@ export type FriendshipBody = Message<"oceanchat.records.v1.FriendshipBody"> & {
  * Use `create(FriendshipBodySchema)` to create a new message.
  */
 export const FriendshipBodySchema: GenMessage<FriendshipBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 10);
+  messageDesc(file_oceanchat_records_v1_record, 11);
 
 /**
  * Another device has read a conversation up to here.
@@ -561,7 +625,7 @@ export type ReadCursorBody = Message<"oceanchat.records.v1.ReadCursorBody"> & {
  * Use `create(ReadCursorBodySchema)` to create a new message.
  */
 export const ReadCursorBodySchema: GenMessage<ReadCursorBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 11);
+  messageDesc(file_oceanchat_records_v1_record, 12);
 
 /**
  * Settings of a conversation changed on another device.
@@ -596,7 +660,7 @@ export type ConversationSettingsBody = Message<"oceanchat.records.v1.Conversatio
  * Use `create(ConversationSettingsBodySchema)` to create a new message.
  */
 export const ConversationSettingsBodySchema: GenMessage<ConversationSettingsBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 12);
+  messageDesc(file_oceanchat_records_v1_record, 13);
 
 /**
  * A session ended: its connections are closed with 4401.
@@ -617,5 +681,5 @@ export type SessionRevokedBody = Message<"oceanchat.records.v1.SessionRevokedBod
  * Use `create(SessionRevokedBodySchema)` to create a new message.
  */
 export const SessionRevokedBodySchema: GenMessage<SessionRevokedBody> = /*@__PURE__*/
-  messageDesc(file_oceanchat_records_v1_record, 13);
+  messageDesc(file_oceanchat_records_v1_record, 14);
 

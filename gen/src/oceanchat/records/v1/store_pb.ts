@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/records/v1/store.proto.
  */
 export const file_oceanchat_records_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("CiBvY2VhbmNoYXQvcmVjb3Jkcy92MS9zdG9yZS5wcm90bxIUb2NlYW5jaGF0LnJlY29yZHMudjEijAIKDFN0b3JlZFJlY29yZBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhEKCXJlY29yZF9pZBgDIAEoCRIWCg5zZW5kZXJfdXNlcl9pZBgEIAEoCRIeChFjbGllbnRfbWVzc2FnZV9pZBgFIAEoCUgAiAEBEgwKBGtpbmQYBiABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAcgASgEEjEKDWFjY2VwdGVkX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgJIAEoDDoLmrUYB3JlY29yZHNCFAoSX2NsaWVudF9tZXNzYWdlX2lkIn4KClN0b3JlZEhlYWQSEAoIaGVhZF9zZXEYASABKAQSFwoPc3RyZWFtX3NlcXVlbmNlGAIgASgEEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6Fpq1GBJjb252ZXJzYXRpb25faGVhZHMiiQEKFlN0b3JlZFVzZXJDb252ZXJzYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDoWmrUYEnVzZXJfY29udmVyc2F0aW9uc2IGcHJvdG8z", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
+  fileDesc("CiBvY2VhbmNoYXQvcmVjb3Jkcy92MS9zdG9yZS5wcm90bxIUb2NlYW5jaGF0LnJlY29yZHMudjEitAIKDFN0b3JlZFJlY29yZBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhEKCXJlY29yZF9pZBgDIAEoCRIWCg5zZW5kZXJfdXNlcl9pZBgEIAEoCRIeChFjbGllbnRfbWVzc2FnZV9pZBgFIAEoCUgAiAEBEgwKBGtpbmQYBiABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAcgASgEEjEKDWFjY2VwdGVkX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgJIAEoDBIQCghtZW50aW9ucxgKIAMoCRIUCgxtZW50aW9uc19hbGwYCyABKAg6C5q1GAdyZWNvcmRzQhQKEl9jbGllbnRfbWVzc2FnZV9pZCJ+CgpTdG9yZWRIZWFkEhAKCGhlYWRfc2VxGAEgASgEEhcKD3N0cmVhbV9zZXF1ZW5jZRgCIAEoBBItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOhaatRgSY29udmVyc2F0aW9uX2hlYWRzIokBChZTdG9yZWRVc2VyQ29udmVyc2F0aW9uEg8KB3VzZXJfaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6Fpq1GBJ1c2VyX2NvbnZlcnNhdGlvbnMi7QEKElN0b3JlZE1lc3NhZ2VTdGF0ZRIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhUKCGVkaXRfc2VxGAMgASgESACIAQESLwoLZWRpdGVkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKB2NvbnRlbnQYBSABKAxIAYgBARIXCgpyZWNhbGxfc2VxGAYgASgESAKIAQE6Epq1GA5tZXNzYWdlX3N0YXRlc0ILCglfZWRpdF9zZXFCCgoIX2NvbnRlbnRCDQoLX3JlY2FsbF9zZXEiigEKDlN0b3JlZFJlYWN0aW9uEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRISCgp0YXJnZXRfc2VxGAIgASgEEg0KBWVtb2ppGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSCwoDc2VxGAUgASgEEg8KB3JlbW92ZWQYBiABKAg6DZq1GAlyZWFjdGlvbnMiYAoQU3RvcmVkUmVhZEN1cnNvchIPCgd1c2VyX2lkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRIQCghyZWFkX3NlcRgDIAEoBDoQmrUYDHJlYWRfY3Vyc29yc2IGcHJvdG8z", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
 
 /**
  * A record as the message store keeps it. Written only by persistence-writer; read by query and, for a cold head, by message.
@@ -84,6 +84,20 @@ export type StoredRecord = Message<"oceanchat.records.v1.StoredRecord"> & {
    * @generated from field: bytes record = 9;
    */
   record: Uint8Array;
+
+  /**
+   * Who a message mentions; absent when nobody.
+   *
+   * @generated from field: repeated string mentions = 10;
+   */
+  mentions: string[];
+
+  /**
+   * Whether a message mentions everybody; absent when it doesn't.
+   *
+   * @generated from field: bool mentions_all = 11;
+   */
+  mentionsAll: boolean;
 };
 
 /**
@@ -162,4 +176,152 @@ export type StoredUserConversation = Message<"oceanchat.records.v1.StoredUserCon
  */
 export const StoredUserConversationSchema: GenMessage<StoredUserConversation> = /*@__PURE__*/
   messageDesc(file_oceanchat_records_v1_store, 2);
+
+/**
+ * What became of a message: edited, recalled or both. `_id` is `<conversationId>:<seq>`. Absent for a message as it was sent.
+ * Whatever order records are written in, the state is the same: the edit with the highest seq wins.
+ *
+ * @generated from message oceanchat.records.v1.StoredMessageState
+ */
+export type StoredMessageState = Message<"oceanchat.records.v1.StoredMessageState"> & {
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * The message.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * The last edit's record; absent when there was none.
+   *
+   * @generated from field: optional uint64 edit_seq = 3;
+   */
+  editSeq?: bigint | undefined;
+
+  /**
+   * When that record was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp edited_time = 4;
+   */
+  editedTime?: Timestamp | undefined;
+
+  /**
+   * What the message says since then: `Content`, encoded.
+   *
+   * @generated from field: optional bytes content = 5;
+   */
+  content?: Uint8Array | undefined;
+
+  /**
+   * The last recall's record; absent when there was none.
+   *
+   * @generated from field: optional uint64 recall_seq = 6;
+   */
+  recallSeq?: bigint | undefined;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredMessageState.
+ * Use `create(StoredMessageStateSchema)` to create a new message.
+ */
+export const StoredMessageStateSchema: GenMessage<StoredMessageState> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 3);
+
+/**
+ * A user's reaction to a message. `_id` is `<conversationId>:<targetSeq>:<emoji>:<userId>`. The record with the highest seq wins.
+ *
+ * @generated from message oceanchat.records.v1.StoredReaction
+ */
+export type StoredReaction = Message<"oceanchat.records.v1.StoredReaction"> & {
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * The message.
+   *
+   * @generated from field: uint64 target_seq = 2;
+   */
+  targetSeq: bigint;
+
+  /**
+   * The reaction.
+   *
+   * @generated from field: string emoji = 3;
+   */
+  emoji: string;
+
+  /**
+   * Whose.
+   *
+   * @generated from field: string user_id = 4;
+   */
+  userId: string;
+
+  /**
+   * The record that says so.
+   *
+   * @generated from field: uint64 seq = 5;
+   */
+  seq: bigint;
+
+  /**
+   * Whether it was withdrawn; such documents stay, so that an older record that comes late changes nothing.
+   *
+   * @generated from field: bool removed = 6;
+   */
+  removed: boolean;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredReaction.
+ * Use `create(StoredReactionSchema)` to create a new message.
+ */
+export const StoredReactionSchema: GenMessage<StoredReaction> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 4);
+
+/**
+ * How far a user has read. `_id` is `<userId>:<conversationId>`. Moves only forward.
+ *
+ * @generated from message oceanchat.records.v1.StoredReadCursor
+ */
+export type StoredReadCursor = Message<"oceanchat.records.v1.StoredReadCursor"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+
+  /**
+   * The last record read.
+   *
+   * @generated from field: uint64 read_seq = 3;
+   */
+  readSeq: bigint;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredReadCursor.
+ * Use `create(StoredReadCursorSchema)` to create a new message.
+ */
+export const StoredReadCursorSchema: GenMessage<StoredReadCursor> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 5);
 

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { readerOf, readHistory } from "../../src/core/history.ts";
+import { StoredUpTo } from "../../src/core/stored-up-to.ts";
+import type { RecordStore } from "../../src/ports.ts";
+import { edit, expected, randomLog, randomOf, react, recordOf, shownOf, sourcesOf } from "../support/model.ts";
+
+const reader = readerOf("bob", [{ fromSeq: 1n, toSeq: undefined }]);
+const page = (fromSeq: number, toSeq: number, headSeq: number) => ({
+  headSeq: BigInt(headSeq),
+  stretches: [{ fromSeq: BigInt(fromSeq), toSeq: BigInt(toSeq) }],
+});
+
+describe("StoredUpTo", () => {
+  it("never goes back, and forgets what was used longest ago", () => {
+    const stored = new StoredUpTo(2);
+    stored.raise("a", 5n);
+    stored.raise("a", 3n);
+    stored.raise("b", 1n);
+    stored.raise("a", 4n);
+    stored.raise("c", 1n);
+    assert.deepEqual([stored.of("a"), stored.of("b"), stored.of("c")], [5n, 0n, 1n]);
+  });
+});
+
+describe("readHistory", () => {
+  it("leaves out what only changes others, and keeps the rest", async () => {
+    const membership = recordOf(3, "bob", { case: "membership", value: { joined: ["cid"] } });
+    const log = [recordOf(1), recordOf(2, "ann", edit(1, "new")), membership, recordOf(4, "bob", react(1, "🎉"))];
+    const records = await readHistory(
+      sourcesOf(log, () => true, 4n),
+      reader,
+      "c",
+      page(1, 4, 4),
+    );
+    assert.deepEqual(
+      records.map(({ seq }) => seq),
+      [1n, 3n],
+    );
+    assert.deepEqual(shownOf(records[0] ?? recordOf(1)).text, "new");
+  });
+
+  it("shows a change at once, also one that lies far behind the page and that no writer has written", async () => {
+    const log = Array.from({ length: 1500 }, (_, n) => recordOf(n + 1));
+    log.push(recordOf(1501, "ann", edit(1, "edited at 1501")));
+    for (const written of [0n, 200n, 999n, 1000n, 1001n, 1499n, 1500n]) {
+      const sources = sourcesOf(log, (seq) => seq <= written, written);
+      const [first] = await readHistory(sources, reader, "c", page(1, 1, 1501));
+      assert.equal(first && shownOf(first).text, "edited at 1501", `written up to ${written}`);
+    }
+  });
+
+  it("shows a change that lies further back than holes are looked for, when the writer is that far behind", async () => {
+    const log = Array.from({ length: 1500 }, (_, n) => recordOf(n + 1, "ann", n === 599 ? edit(1, "new") : undefined));
+    const [first] = await readHistory(
+      sourcesOf(log, (seq) => seq <= 200n, 200n),
+      reader,
+      "c",
+      page(1, 1, 1500),
+    );
+    assert.equal(first && shownOf(first).text, "new");
+  });
+
+  it("does not take an answer of the log that ends too early for the whole", async () => {
+    const sources = sourcesOf([recordOf(1), recordOf(2)], (seq) => seq === 1n, 1n);
+    const unavailable = { reason: "ERROR_REASON_UNAVAILABLE" };
+    await assert.rejects(readHistory(sources, reader, "c", page(1, 1, 3)), unavailable);
+  });
+
+  it("looks only at what it doesn't know to be stored", async () => {
+    const log = Array.from({ length: 20 }, (_, n) => recordOf(n + 1));
+    const sources = sourcesOf(log, (seq) => seq !== 15n && seq <= 18n, 18n);
+    const asked: [bigint, bigint][] = [];
+    const storedSeqs: RecordStore["storedSeqs"] = (id, from, to) => {
+      asked.push([from, to]);
+      return sources.store.storedSeqs(id, from, to);
+    };
+    const counting = { ...sources, store: { ...sources.store, storedSeqs } };
+    for (const headSeq of [10, 20, 20]) await readHistory(counting, reader, "c", page(1, 5, headSeq));
+    await readHistory(counting, reader, "c", page(1, 5, 14));
+    assert.deepEqual(asked, [
+      [1n, 10n],
+      [11n, 20n],
+      [15n, 20n],
+    ]);
+  });
+
+  it("is what a reading of the whole log gives, whichever records several writers have written (200 random logs)", async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = randomOf(seed);
+      const log = randomLog(random, 2 + random(60));
+      const stored = new Set(log.filter(() => random(4) !== 0).map(({ seq }) => seq));
+      const headSeq = log.length;
+      const storeHead = log.findLast(({ seq }) => stored.has(seq))?.seq ?? 0n;
+      const from = 1 + random(headSeq);
+      const to = from + random(headSeq - from + 1);
+      const sources = sourcesOf(log, (seq) => stored.has(seq), storeHead);
+      const records = await readHistory(sources, reader, "c", page(from, to, headSeq));
+      const messages = records.filter(({ body }) => body.case === "message");
+      assert.equal(messages.length, log.slice(from - 1, to).filter(({ body }) => body.case === "message").length);
+      for (const record of messages)
+        assert.deepEqual(shownOf(record), expected(log, record.seq, "bob"), `seed ${seed}, message ${record.seq}`);
+    }
+  });
+});
