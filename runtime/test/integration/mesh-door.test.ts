@@ -7,11 +7,12 @@ import { Health, HealthCheckRequestSchema } from "@oceanchat/gen/grpc/health/v1/
 import { shared } from "@oceanchat/runtime/fail";
 import type { CallContext, Handlers } from "@oceanchat/runtime/handlers";
 import { openMeshDoor } from "@oceanchat/runtime/mesh-door";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { decodeStatus } from "@oceanchat/runtime/wire-error";
-import pino from "pino";
+import { pino } from "pino";
 import { EchoService, ReadRequestSchema, SayRequestSchema } from "../support/echo_pb.ts";
 import { bareCall, bareClient } from "../support/echo-client.ts";
-import { type EchoDoor, latch, openEcho, silent } from "../support/echo-door.ts";
+import { type EchoDoor, latch, openEcho } from "../support/echo-door.ts";
 
 const { say, read, missing } = EchoService.method;
 const sayBytes = (text: string, tag?: string) =>
@@ -154,7 +155,7 @@ describe("mesh door", () => {
 
   it("refuses to open on a port that is taken", async () => {
     const [door] = await open({});
-    await assert.rejects(openMeshDoor({ host: "127.0.0.1", port: door.port, registrations: [], log: silent }));
+    await assert.rejects(openMeshDoor({ host: "127.0.0.1", port: door.port, registrations: [], log: silentLog }));
   });
 
   describe("health", () => {
@@ -179,7 +180,7 @@ describe("mesh door", () => {
     });
 
     it("is not serving before it was told so", async () => {
-      const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [], log: silent });
+      const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [], log: silentLog });
       opened.push(door);
       const client = bareClient(`127.0.0.1:${door.port}`);
       clients.push(client);

@@ -4,11 +4,8 @@ import type { Addresses } from "@oceanchat/runtime/addresses";
 import type { ServiceError } from "@oceanchat/runtime/fail";
 import { type Handlers, implement } from "@oceanchat/runtime/handlers";
 import { type MeshDoor, type MeshDoorOptions, openMeshDoor } from "@oceanchat/runtime/mesh-door";
-import pino from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { EchoService } from "./echo_pb.ts";
-
-/** Says nothing: the tests look at what callers see. */
-export const silent = pino({ level: "silent" });
 
 export type EchoDoor = MeshDoor & { readonly address: string };
 
@@ -18,7 +15,7 @@ export async function openEcho(
   options: Partial<MeshDoorOptions> = {},
 ): Promise<EchoDoor> {
   const registrations = [implement(EchoService, handlers)];
-  const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations, log: silent, ...options });
+  const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations, log: silentLog, ...options });
   door.setServing(true);
   return { ...door, address: `127.0.0.1:${door.port}` };
 }

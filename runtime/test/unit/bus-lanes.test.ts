@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type LaneRules, Lanes } from "@oceanchat/runtime/bus-lanes";
 import type { Outcome } from "@oceanchat/runtime/bus-types";
-import { pino } from "pino";
+import { silentLog } from "@oceanchat/runtime/testing";
 
 interface Item {
   readonly lane: string;
@@ -22,7 +22,7 @@ function lanesOf(count: number, rules: Partial<LaneRules<Item>>) {
     lanes: 4,
     maxBatch: 4,
     lingerMs: 0,
-    log: pino({ level: "silent" }),
+    log: silentLog,
     handle: async () => {},
     retryDelayMs: () => 1,
     poison: () => undefined,

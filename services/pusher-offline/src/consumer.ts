@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { OfflineTaskSchema, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
-import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bus-types";
+import type { Bus, ConsumeOptions, Consumption, Delivered, Outcome, StoredMessage } from "@oceanchat/runtime/bus-types";
 import { streamOf } from "@oceanchat/runtime/streams";
 import type { Tracing } from "@oceanchat/runtime/trace";
 import type { Dispatch } from "./core/dispatch.ts";
@@ -15,72 +15,60 @@ const SEND_LANES = 64;
 const stream = streamOf(OfflineTaskSchema);
 
 /** Consumes what the orchestrator and the realtime pusher ask for: tell a user of a record. */
-export async function consumeTasks(bus: Bus, tracing: Tracing, dispatch: Dispatch): Promise<Consumption> {
-  const consumer = "pusher-offline";
-  const filterSubjects = [stream.filterOf("user")];
-  await bus.ensureConsumer(OfflineTaskSchema, {
-    name: consumer,
-    filterSubjects,
-    ackWaitMs: ACK_WAIT_MS,
-    maxAckPending: 1_000,
-    maxDeliver: -1,
-  });
-  return bus.consume({
-    stream: stream.name,
-    consumer,
+export function consumeTasks(bus: Bus, tracing: Tracing, dispatch: Dispatch): Promise<Consumption> {
+  const what = {
+    consumer: "pusher-offline",
+    filter: stream.filterOf("user"),
     lanes: DISPATCH_LANES,
-    laneOf: ({ subject }) => subject,
-    maxBatch: 1,
     maxInFlight: 256,
-    handle: (batch) =>
-      each(batch, async (message) => {
-        const task = decoded(message, OfflineTaskSchema);
-        if (task === undefined) return { dead: "not an OfflineTask" };
-        await tracing.span("push.decide", message.traceparent, () => dispatch.handle(task));
-        return "ack";
-      }),
+    laneOf: ({ subject }: StoredMessage) => subject,
+  };
+  return consume(bus, what, async (message) => {
+    const task = decoded(message, OfflineTaskSchema);
+    if (task === undefined) return { dead: "not an OfflineTask" };
+    await tracing.span("push.decide", message.traceparent, () => dispatch.handle(task));
+    return "ack";
   });
 }
 
 /** Consumes one provider's queue; a slow provider holds up nobody else. */
-export async function consumeSends(
+export function consumeSends(bus: Bus, tracing: Tracing, provider: ProviderName, sender: Sender): Promise<Consumption> {
+  const what = {
+    consumer: `pusher-offline-${provider}`,
+    filter: stream.filterOf("send", { provider }),
+    lanes: SEND_LANES,
+    maxInFlight: 4 * SEND_LANES,
+    laneOf: ({ sequence }: StoredMessage) => sequence % SEND_LANES, // notifications have no order among them
+  };
+  return consume(bus, what, async (message) => {
+    const task = decoded(message, SendTaskSchema);
+    if (task === undefined) return { dead: "not a SendTask" };
+    const result = await tracing.span(`push.send.${provider}`, message.traceparent, () =>
+      sender.handle(task, message.attempts),
+    );
+    return result === "done" ? "ack" : result;
+  });
+}
+
+/** Consumes one kind of message, one at a time in each lane. */
+async function consume(
   bus: Bus,
-  tracing: Tracing,
-  provider: ProviderName,
-  sender: Sender,
+  { filter, ...options }: Omit<ConsumeOptions, "stream" | "maxBatch" | "handle"> & { readonly filter: string },
+  handle: (message: Delivered) => Promise<Outcome>,
 ): Promise<Consumption> {
-  const consumer = `pusher-offline-${provider}`;
-  const filterSubjects = [stream.filterOf("send", { provider })];
   await bus.ensureConsumer(OfflineTaskSchema, {
-    name: consumer,
-    filterSubjects,
+    name: options.consumer,
+    filterSubjects: [filter],
     ackWaitMs: ACK_WAIT_MS,
     maxAckPending: 1_000,
     maxDeliver: -1,
   });
   return bus.consume({
+    ...options,
     stream: stream.name,
-    consumer,
-    lanes: SEND_LANES,
-    laneOf: ({ sequence }) => sequence % SEND_LANES, // notifications have no order among them
     maxBatch: 1,
-    maxInFlight: 4 * SEND_LANES,
-    handle: (batch) =>
-      each(batch, async (message) => {
-        const task = decoded(message, SendTaskSchema);
-        if (task === undefined) return { dead: "not a SendTask" };
-        const result = await tracing.span(`push.send.${provider}`, message.traceparent, () =>
-          sender.handle(task, message.attempts),
-        );
-        return result === "done" ? "ack" : result;
-      }),
+    handle: (batch) => Promise.all(batch.map(handle)),
   });
-}
-
-async function each(batch: readonly Delivered[], handle: (message: Delivered) => Promise<Outcome>): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const message of batch) outcomes.push(await handle(message));
-  return outcomes;
 }
 
 function decoded<D extends typeof OfflineTaskSchema | typeof SendTaskSchema>(message: Delivered, schema: D) {
