@@ -109,13 +109,13 @@ export class TestUser {
     return this.call("POST", "/messages", { ...target, clientMessageId, content: { text: { text } } });
   }
 
-  /** All records of a conversation, read page by page. */
+  /** All records of a conversation as the log has them, read page by page. */
   async records(conversationId: string, pageSize = 200): Promise<JsonRecord[]> {
     const records: JsonRecord[] = [];
     for (let after = "0", more = true; more; ) {
       const page = await this.ok<{ records: JsonRecord[]; hasMore: boolean }>(
         "GET",
-        `/conversations/${conversationId}/records?afterSeq=${after}&limit=${pageSize}`,
+        `/conversations/${conversationId}/records?afterSeq=${after}&limit=${pageSize}&raw=true`,
       );
       records.push(...page.records);
       after = records.at(-1)?.seq ?? after;

@@ -1,14 +1,15 @@
 import { fromBinary, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { StoredHeadSchema, StoredRecordSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
+import {
+  StoredHeadSchema,
+  StoredReactionSchema,
+  StoredRecordSchema,
+} from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
 import { within } from "./deadline.ts";
 import type { RecordStore } from "./ports.ts";
-
-/** Of documents `{_id: "<conversationId>:<targetSeq>:<emoji>:<userId>", emoji, removed, …}`, written by persistence-writer. */
-const REACTIONS = "reactions";
 
 /** The fields that are read; the message store is written by persistence-writer alone, which also keeps its indexes. */
 interface HeadDocument {
@@ -44,7 +45,7 @@ export const openStore = (options: MongoOptions): Promise<MongoRecordStore> =>
 function storeOver(db: Db): RecordStore {
   const heads = db.collection<HeadDocument>(getOption(StoredHeadSchema, collection));
   const records = db.collection<RecordDocument>(getOption(StoredRecordSchema, collection));
-  const reactions = db.collection<ReactionDocument>(REACTIONS);
+  const reactions = db.collection<ReactionDocument>(getOption(StoredReactionSchema, collection));
   return {
     async head(logId) {
       const found = await soon(() => heads.findOne({ _id: logId }, { projection: { headSeq: 1, streamSequence: 1 } }));
