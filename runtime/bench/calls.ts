@@ -6,8 +6,9 @@ import { fileURLToPath } from "node:url";
 import type { Addresses } from "@oceanchat/runtime/addresses";
 import { connectCalls } from "@oceanchat/runtime/calls";
 import { connectPeers } from "@oceanchat/runtime/peers";
+import { silentLog } from "@oceanchat/runtime/testing";
 import { EchoService } from "../test/support/echo_pb.ts";
-import { openEcho, silent } from "../test/support/echo-door.ts";
+import { openEcho } from "../test/support/echo-door.ts";
 
 const SELF = fileURLToPath(import.meta.url);
 const seconds = Number(process.argv[2] ?? 2);
@@ -37,8 +38,8 @@ async function measure(): Promise<void> {
     const [usage] = (await once(server, "message")) as [NodeJS.CpuUsage];
     return usage.user + usage.system;
   };
-  const peers = connectPeers({ service: EchoService, addresses, log: silent, timeoutMs: 10_000 });
-  const calls = connectCalls({ method: EchoService.method.exchange, addresses, log: silent, maxInFlight: 4096 });
+  const peers = connectPeers({ service: EchoService, addresses, log: silentLog, timeoutMs: 10_000 });
+  const calls = connectCalls({ method: EchoService.method.exchange, addresses, log: silentLog, maxInFlight: 4096 });
   const unary = () => peers.call.say({ text });
   const batched = () => calls.call({ text, payload }, { key: text });
   for (const inFlight of [1, 32, 128]) await closedLoop("unary", unary, inFlight, serverCpu);
