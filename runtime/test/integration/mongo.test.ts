@@ -67,6 +67,8 @@ describe("the document store", () => {
 
   const writes = {
     insertEach: (notes: Collection<Note>) => insertEach(notes, [{ _id: "e", place: 5 }]),
+    bulkWrite: (notes: Collection<Note>) =>
+      writing(() => notes.bulkWrite([{ insertOne: { document: { _id: "e", place: 5 } } }])),
     insertOne: (notes: Collection<Note>) => writing(() => notes.insertOne({ _id: "e", place: 5 })),
   };
   for (const [name, write] of Object.entries(writes)) {
