@@ -211,8 +211,11 @@ export interface Bus {
    * disconnected.
    */
   signal(subject: string, data: Uint8Array): boolean;
-  /** Listens to signals. Returns the function that ends it. */
-  onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void): () => void;
+  /**
+   * Listens to signals. Of several processes that name the same `queue` one gets each signal. Returns the function that
+   * ends it.
+   */
+  onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void, queue?: string): () => void;
   /**
    * Starts to consume; after `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison
    * goes.

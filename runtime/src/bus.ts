@@ -95,9 +95,10 @@ class NatsBus implements Bus {
     return true;
   }
 
-  onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void): () => void {
+  onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void, queue?: string): () => void {
     const { log, nc } = this.#link;
     const subscription = nc.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         try {
           if (error !== null) throw error;

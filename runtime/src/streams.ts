@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { type DescMessage, getOption } from "@bufbuild/protobuf";
 import { Retention, type Stream, stream } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
+import { checkedToken, fillPattern, type Pattern, parsePattern } from "./patterns.ts";
 
 /** A stream as its message type declares it in proto. Parse it once (`streamOf`) and keep it. */
 export class DeclaredStream {
@@ -60,12 +61,7 @@ export class DeclaredStream {
   #fill(name: string, fill: (token: string) => string): string {
     const pattern = this.#patterns.get(name);
     if (pattern === undefined) throw new TypeError(`stream ${this.name} has no subject named ${name}`);
-    let subject = "";
-    for (const part of pattern) {
-      if (subject !== "") subject += ".";
-      subject += part.token === undefined ? part.literal : fill(part.token);
-    }
-    return subject;
+    return fillPattern(pattern, fill);
   }
 }
 
@@ -73,16 +69,6 @@ export class DeclaredStream {
 export function streamOf(desc: DescMessage): DeclaredStream {
   const declaration = getOption(desc, stream);
   return new DeclaredStream(declaration, desc.typeName);
-}
-
-type Pattern = readonly { readonly literal: string; readonly token: string | undefined }[];
-
-function parsePattern(pattern: string): Pattern {
-  return pattern.split(".").map((literal) => {
-    const token = /^\{([a-z_]+)\}$/.exec(literal)?.[1];
-    if (token === undefined && !/^([^\s{}*>]+|>)$/.test(literal)) throw new TypeError(`bad subject pattern ${pattern}`);
-    return { literal, token };
-  });
 }
 
 function match(pattern: Pattern, parts: readonly string[]): Record<string, string> | undefined {
@@ -94,12 +80,4 @@ function match(pattern: Pattern, parts: readonly string[]): Record<string, strin
     else if (literal !== part) return undefined;
   }
   return tokens;
-}
-
-/** A subject's token from outside: one that could reach another subject is refused. */
-function checkedToken(name: string, value: string | undefined): string {
-  if (value === undefined || !/^[!-~]{1,256}$/.test(value) || /[.*>]/.test(value)) {
-    throw new TypeError(`subject token ${name} must be 1 to 256 printable ASCII characters without . * >`);
-  }
-  return value;
 }

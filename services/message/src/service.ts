@@ -41,6 +41,7 @@ const SPANS: Readonly<Record<UserCommand["case"], string | undefined>> = {
   markRead: "message.mark_read",
   typing: undefined,
   confirm: undefined,
+  updateSettings: undefined,
 };
 
 async function dispatch(core: MessageCore, tracing: Tracing, item: Command, context: CallContext) {

@@ -24,6 +24,7 @@ export const routes: Readonly<Record<ClientCommand["case"], Route>> = {
   markRead: { target: "message", answer: "done" },
   typing: { target: "message", answer: "nothing" },
   confirm: { target: "message", answer: "nothing" },
+  updateSettings: { target: "message", answer: "accepted" },
   subscribePresence: notYet,
   setStatus: notYet,
   sync: notYet,

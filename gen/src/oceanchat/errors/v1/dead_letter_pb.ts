@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/errors/v1/dead_letter.proto.
  */
 export const file_oceanchat_errors_v1_dead_letter: GenFile = /*@__PURE__*/
-  fileDesc("CiVvY2VhbmNoYXQvZXJyb3JzL3YxL2RlYWRfbGV0dGVyLnByb3RvEhNvY2VhbmNoYXQuZXJyb3JzLnYxIuwBCgpEZWFkTGV0dGVyEg4KBnN0cmVhbRgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEhAKCHNlcXVlbmNlGAMgASgEEhAKCGNvbnN1bWVyGAQgASgJEg4KBnJlYXNvbhgFIAEoCRISCgpkZWxpdmVyaWVzGAYgASgNEi0KCWRlYWRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGF5bG9hZBgIIAEoDDo1krUYMQoEREVBRBIXCgZsZXR0ZXISDWRlYWQue3N0cmVhbX0gASiA9SQweDiAgEBAgICAgARiBnByb3RvMw", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
+  fileDesc("CiVvY2VhbmNoYXQvZXJyb3JzL3YxL2RlYWRfbGV0dGVyLnByb3RvEhNvY2VhbmNoYXQuZXJyb3JzLnYxIuwBCgpEZWFkTGV0dGVyEg4KBnN0cmVhbRgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEhAKCHNlcXVlbmNlGAMgASgEEhAKCGNvbnN1bWVyGAQgASgJEg4KBnJlYXNvbhgFIAEoCRISCgpkZWxpdmVyaWVzGAYgASgNEi0KCWRlYWRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGF5bG9hZBgIIAEoDDo1krUYMQoEREVBRBIXCgZsZXR0ZXISDWRlYWQue3N0cmVhbX0gASiA9SQweDiAgEBAgICAgAQioAEKDlJlcGxheWVkTGV0dGVyEi8KBmxldHRlchgBIAEoCzIfLm9jZWFuY2hhdC5lcnJvcnMudjEuRGVhZExldHRlchIVCg1kZWFkX3NlcXVlbmNlGAIgASgEOkaStRhCCgZSRVBMQVkSJgoIY29uc3VtZXISGnJlcGxheS57c3RyZWFtfS57Y29uc3VtZXJ9IAIogKMFMHg4gIBAQICAgIABYgZwcm90bzM", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
 
 /**
  * A message that can't be processed however often it is tried (poison). It is moved here so that the rest goes on;
@@ -85,4 +85,32 @@ export type DeadLetter = Message<"oceanchat.errors.v1.DeadLetter"> & {
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
   messageDesc(file_oceanchat_errors_v1_dead_letter, 0);
+
+/**
+ * A dead letter that an operator gives back to the consumer that gave it up, and to no other. `oceanchat dead replay` publishes it.
+ *
+ * @generated from message oceanchat.errors.v1.ReplayedLetter
+ */
+export type ReplayedLetter = Message<"oceanchat.errors.v1.ReplayedLetter"> & {
+  /**
+   * The letter.
+   *
+   * @generated from field: oceanchat.errors.v1.DeadLetter letter = 1;
+   */
+  letter?: DeadLetter | undefined;
+
+  /**
+   * Where the letter lies in the stream DEAD.
+   *
+   * @generated from field: uint64 dead_sequence = 2;
+   */
+  deadSequence: bigint;
+};
+
+/**
+ * Describes the message oceanchat.errors.v1.ReplayedLetter.
+ * Use `create(ReplayedLetterSchema)` to create a new message.
+ */
+export const ReplayedLetterSchema: GenMessage<ReplayedLetter> = /*@__PURE__*/
+  messageDesc(file_oceanchat_errors_v1_dead_letter, 1);
 

@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { GroupRole } from "./group_pb.ts";
 import { file_oceanchat_group_v1_group } from "./group_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -13,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/group/v1/group_mesh_service.proto.
  */
 export const file_oceanchat_group_v1_group_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CitvY2VhbmNoYXQvZ3JvdXAvdjEvZ3JvdXBfbWVzaF9zZXJ2aWNlLnByb3RvEhJvY2VhbmNoYXQuZ3JvdXAudjEiXwoQQ2hlY2tTZW5kUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQESFAoMbWVudGlvbnNfYWxsGAMgASgIInIKEUNoZWNrU2VuZFJlc3BvbnNlEjAKB3ZlcmRpY3QYASABKA4yHy5vY2VhbmNoYXQuZ3JvdXAudjEuU2VuZFZlcmRpY3QSKwoEcm9sZRgCIAEoDjIdLm9jZWFuY2hhdC5ncm91cC52MS5Hcm91cFJvbGUiSQoQQ2hlY2tSZWFkUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoRQ2hlY2tSZWFkUmVzcG9uc2USMwoJaW50ZXJ2YWxzGAEgAygLMiAub2NlYW5jaGF0Lmdyb3VwLnYxLlJlYWRJbnRlcnZhbCIwCgxSZWFkSW50ZXJ2YWwSEAoIZnJvbV9zZXEYASABKAQSDgoGdG9fc2VxGAIgASgEIlgKFExpc3RNZW1iZXJJZHNSZXF1ZXN0EhoKCGdyb3VwX2lkGAEgASgJQgi6SAVyA7ABARIVCg1hZnRlcl91c2VyX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKFUxpc3RNZW1iZXJJZHNSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIPCgd2ZXJzaW9uGAIgASgEEhAKCGhhc19tb3JlGAMgASgIIl0KGUxpc3RHcm91cElkc09mVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESFgoOYWZ0ZXJfZ3JvdXBfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iYwoaTGlzdEdyb3VwSWRzT2ZVc2VyUmVzcG9uc2USMwoLbWVtYmVyc2hpcHMYASADKAsyHi5vY2VhbmNoYXQuZ3JvdXAudjEuTWVtYmVyc2hpcBIQCghoYXNfbW9yZRgCIAEoCCIwCgpNZW1iZXJzaGlwEhAKCGdyb3VwX2lkGAEgASgJEhAKCGZyb21fc2VxGAIgASgEKr4BCgtTZW5kVmVyZGljdBIcChhTRU5EX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIYChRTRU5EX1ZFUkRJQ1RfQUxMT1dFRBABEh0KGVNFTkRfVkVSRElDVF9OT1RfQV9NRU1CRVIQAhIWChJTRU5EX1ZFUkRJQ1RfTVVURUQQAxIaChZTRU5EX1ZFUkRJQ1RfQUxMX01VVEVEEAQSJAogU0VORF9WRVJESUNUX01BWV9OT1RfTUVOVElPTl9BTEwQBTK1AwoQR3JvdXBNZXNoU2VydmljZRJdCglDaGVja1NlbmQSJC5vY2VhbmNoYXQuZ3JvdXAudjEuQ2hlY2tTZW5kUmVxdWVzdBolLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1NlbmRSZXNwb25zZSIDkAIBEl0KCUNoZWNrUmVhZBIkLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1JlYWRSZXF1ZXN0GiUub2NlYW5jaGF0Lmdyb3VwLnYxLkNoZWNrUmVhZFJlc3BvbnNlIgOQAgESaQoNTGlzdE1lbWJlcklkcxIoLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0TWVtYmVySWRzUmVxdWVzdBopLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0TWVtYmVySWRzUmVzcG9uc2UiA5ACARJ4ChJMaXN0R3JvdXBJZHNPZlVzZXISLS5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdEdyb3VwSWRzT2ZVc2VyUmVxdWVzdBouLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0R3JvdXBJZHNPZlVzZXJSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_oceanchat_group_v1_group]);
+  fileDesc("CitvY2VhbmNoYXQvZ3JvdXAvdjEvZ3JvdXBfbWVzaF9zZXJ2aWNlLnByb3RvEhJvY2VhbmNoYXQuZ3JvdXAudjEiXwoQQ2hlY2tTZW5kUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQESFAoMbWVudGlvbnNfYWxsGAMgASgIInIKEUNoZWNrU2VuZFJlc3BvbnNlEjAKB3ZlcmRpY3QYASABKA4yHy5vY2VhbmNoYXQuZ3JvdXAudjEuU2VuZFZlcmRpY3QSKwoEcm9sZRgCIAEoDjIdLm9jZWFuY2hhdC5ncm91cC52MS5Hcm91cFJvbGUiSQoQQ2hlY2tSZWFkUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoRQ2hlY2tSZWFkUmVzcG9uc2USMwoJaW50ZXJ2YWxzGAEgAygLMiAub2NlYW5jaGF0Lmdyb3VwLnYxLlJlYWRJbnRlcnZhbCIwCgxSZWFkSW50ZXJ2YWwSEAoIZnJvbV9zZXEYASABKAQSDgoGdG9fc2VxGAIgASgEIlgKFExpc3RNZW1iZXJJZHNSZXF1ZXN0EhoKCGdyb3VwX2lkGAEgASgJQgi6SAVyA7ABARIVCg1hZnRlcl91c2VyX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKFUxpc3RNZW1iZXJJZHNSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIPCgd2ZXJzaW9uGAIgASgEEhAKCGhhc19tb3JlGAMgASgIIo0BChlMaXN0R3JvdXBJZHNPZlVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhYKDmFmdGVyX2dyb3VwX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEi4KCmxlZnRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKGkxpc3RHcm91cElkc09mVXNlclJlc3BvbnNlEjMKC21lbWJlcnNoaXBzGAEgAygLMh4ub2NlYW5jaGF0Lmdyb3VwLnYxLk1lbWJlcnNoaXASEAoIaGFzX21vcmUYAiABKAgiQAoKTWVtYmVyc2hpcBIQCghncm91cF9pZBgBIAEoCRIQCghmcm9tX3NlcRgCIAEoBBIOCgZ0b19zZXEYAyABKAQqvgEKC1NlbmRWZXJkaWN0EhwKGFNFTkRfVkVSRElDVF9VTlNQRUNJRklFRBAAEhgKFFNFTkRfVkVSRElDVF9BTExPV0VEEAESHQoZU0VORF9WRVJESUNUX05PVF9BX01FTUJFUhACEhYKElNFTkRfVkVSRElDVF9NVVRFRBADEhoKFlNFTkRfVkVSRElDVF9BTExfTVVURUQQBBIkCiBTRU5EX1ZFUkRJQ1RfTUFZX05PVF9NRU5USU9OX0FMTBAFMrUDChBHcm91cE1lc2hTZXJ2aWNlEl0KCUNoZWNrU2VuZBIkLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1NlbmRSZXF1ZXN0GiUub2NlYW5jaGF0Lmdyb3VwLnYxLkNoZWNrU2VuZFJlc3BvbnNlIgOQAgESXQoJQ2hlY2tSZWFkEiQub2NlYW5jaGF0Lmdyb3VwLnYxLkNoZWNrUmVhZFJlcXVlc3QaJS5vY2VhbmNoYXQuZ3JvdXAudjEuQ2hlY2tSZWFkUmVzcG9uc2UiA5ACARJpCg1MaXN0TWVtYmVySWRzEigub2NlYW5jaGF0Lmdyb3VwLnYxLkxpc3RNZW1iZXJJZHNSZXF1ZXN0Gikub2NlYW5jaGF0Lmdyb3VwLnYxLkxpc3RNZW1iZXJJZHNSZXNwb25zZSIDkAIBEngKEkxpc3RHcm91cElkc09mVXNlchItLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0R3JvdXBJZHNPZlVzZXJSZXF1ZXN0Gi4ub2NlYW5jaGF0Lmdyb3VwLnYxLkxpc3RHcm91cElkc09mVXNlclJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_group_v1_group]);
 
 /**
  * Asks whether a user may write to a group.
@@ -251,6 +253,13 @@ export type ListGroupIdsOfUserRequest = Message<"oceanchat.group.v1.ListGroupIds
    * @generated from field: uint32 limit = 3;
    */
   limit: number;
+
+  /**
+   * Also groups that he has left, or was removed from, at this time or later; absent for none of them.
+   *
+   * @generated from field: google.protobuf.Timestamp left_since = 4;
+   */
+  leftSince?: Timestamp | undefined;
 };
 
 /**
@@ -267,7 +276,7 @@ export const ListGroupIdsOfUserRequestSchema: GenMessage<ListGroupIdsOfUserReque
  */
 export type ListGroupIdsOfUserResponse = Message<"oceanchat.group.v1.ListGroupIdsOfUserResponse"> & {
   /**
-   * The memberships that last, in ascending order of group id.
+   * The memberships, in ascending order of group id.
    *
    * @generated from field: repeated oceanchat.group.v1.Membership memberships = 1;
    */
@@ -307,6 +316,13 @@ export type Membership = Message<"oceanchat.group.v1.Membership"> & {
    * @generated from field: uint64 from_seq = 2;
    */
   fromSeq: bigint;
+
+  /**
+   * The last record that he may read; 0 while the membership lasts.
+   *
+   * @generated from field: uint64 to_seq = 3;
+   */
+  toSeq: bigint;
 };
 
 /**

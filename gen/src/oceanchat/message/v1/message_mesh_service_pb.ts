@@ -5,9 +5,11 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Failure } from "../../errors/v1/failure_pb.ts";
 import { file_oceanchat_errors_v1_failure } from "../../errors/v1/failure_pb.ts";
-import type { ConfirmRequest, EditMessageRequest, MarkReadRequest, MessageAccepted, ReactRequest, RecallMessageRequest, SendMessageRequest, SetTypingRequest } from "./message_service_pb.ts";
+import type { ConfirmRequest, EditMessageRequest, MarkReadRequest, MessageAccepted, ReactRequest, RecallMessageRequest, SendMessageRequest, SetTypingRequest, UpdateConversationSettingsRequest } from "./message_service_pb.ts";
 import { file_oceanchat_message_v1_message_service } from "./message_service_pb.ts";
 import type { Record } from "../../records/v1/record_pb.ts";
 import { file_oceanchat_records_v1_record } from "../../records/v1/record_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/message/v1/message_mesh_service.proto.
  */
 export const file_oceanchat_message_v1_message_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci9vY2VhbmNoYXQvbWVzc2FnZS92MS9tZXNzYWdlX21lc2hfc2VydmljZS5wcm90bxIUb2NlYW5jaGF0Lm1lc3NhZ2UudjEiQAoGU2VuZGVyEg8KB3VzZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkikgQKB0NvbW1hbmQSCwoDcmVmGAEgASgEEiwKBnNlbmRlchgCIAEoCzIcLm9jZWFuY2hhdC5tZXNzYWdlLnYxLlNlbmRlchITCgt0cmFjZXBhcmVudBgDIAEoCRJACgxzZW5kX21lc3NhZ2UYCiABKAsyKC5vY2VhbmNoYXQubWVzc2FnZS52MS5TZW5kTWVzc2FnZVJlcXVlc3RIABJACgxlZGl0X21lc3NhZ2UYCyABKAsyKC5vY2VhbmNoYXQubWVzc2FnZS52MS5FZGl0TWVzc2FnZVJlcXVlc3RIABJECg5yZWNhbGxfbWVzc2FnZRgMIAEoCzIqLm9jZWFuY2hhdC5tZXNzYWdlLnYxLlJlY2FsbE1lc3NhZ2VSZXF1ZXN0SAASMwoFcmVhY3QYDSABKAsyIi5vY2VhbmNoYXQubWVzc2FnZS52MS5SZWFjdFJlcXVlc3RIABI6CgltYXJrX3JlYWQYDiABKAsyJS5vY2VhbmNoYXQubWVzc2FnZS52MS5NYXJrUmVhZFJlcXVlc3RIABI4CgZ0eXBpbmcYDyABKAsyJi5vY2VhbmNoYXQubWVzc2FnZS52MS5TZXRUeXBpbmdSZXF1ZXN0SAASNwoHY29uZmlybRgQIAEoCzIkLm9jZWFuY2hhdC5tZXNzYWdlLnYxLkNvbmZpcm1SZXF1ZXN0SABCCQoHY29tbWFuZCLDAQoNQ29tbWFuZFJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRI5CghhY2NlcHRlZBgDIAEoCzIlLm9jZWFuY2hhdC5tZXNzYWdlLnYxLk1lc3NhZ2VBY2NlcHRlZEgAEjEKBGRvbmUYBCABKAsyIS5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kRG9uZUgAQggKBnJlc3VsdCINCgtDb21tYW5kRG9uZSI/Cg9EaXNwYXRjaFJlcXVlc3QSLAoFaXRlbXMYASADKAsyHS5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kIkYKEERpc3BhdGNoUmVzcG9uc2USMgoFaXRlbXMYASADKAsyIy5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kUmVzdWx0Ip4BCh9BcHBlbmRDb252ZXJzYXRpb25SZWNvcmRSZXF1ZXN0EiAKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIjCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCCrpIB3IFEAEYgAESNAoGcmVjb3JkGAMgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkQga6SAPIAQEiYwogQXBwZW5kQ29udmVyc2F0aW9uUmVjb3JkUmVzcG9uc2USLAoGcmVjb3JkGAEgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEhEKCWR1cGxpY2F0ZRgCIAEoCCKPAQoXQXBwZW5kVXNlclJlY29yZFJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESIwoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQgq6SAdyBRABGIABEjQKBnJlY29yZBgDIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZEIGukgDyAEBIlsKGEFwcGVuZFVzZXJSZWNvcmRSZXNwb25zZRIsCgZyZWNvcmQYASABKAsyHC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNvcmQSEQoJZHVwbGljYXRlGAIgASgIMvwCChJNZXNzYWdlTWVzaFNlcnZpY2USXQoIRGlzcGF0Y2gSJS5vY2VhbmNoYXQubWVzc2FnZS52MS5EaXNwYXRjaFJlcXVlc3QaJi5vY2VhbmNoYXQubWVzc2FnZS52MS5EaXNwYXRjaFJlc3BvbnNlKAEwARKOAQoYQXBwZW5kQ29udmVyc2F0aW9uUmVjb3JkEjUub2NlYW5jaGF0Lm1lc3NhZ2UudjEuQXBwZW5kQ29udmVyc2F0aW9uUmVjb3JkUmVxdWVzdBo2Lm9jZWFuY2hhdC5tZXNzYWdlLnYxLkFwcGVuZENvbnZlcnNhdGlvblJlY29yZFJlc3BvbnNlIgOQAgISdgoQQXBwZW5kVXNlclJlY29yZBItLm9jZWFuY2hhdC5tZXNzYWdlLnYxLkFwcGVuZFVzZXJSZWNvcmRSZXF1ZXN0Gi4ub2NlYW5jaGF0Lm1lc3NhZ2UudjEuQXBwZW5kVXNlclJlY29yZFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_oceanchat_errors_v1_failure, file_oceanchat_message_v1_message_service, file_oceanchat_records_v1_record]);
+  fileDesc("Ci9vY2VhbmNoYXQvbWVzc2FnZS92MS9tZXNzYWdlX21lc2hfc2VydmljZS5wcm90bxIUb2NlYW5jaGF0Lm1lc3NhZ2UudjEiQAoGU2VuZGVyEg8KB3VzZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAki5gQKB0NvbW1hbmQSCwoDcmVmGAEgASgEEiwKBnNlbmRlchgCIAEoCzIcLm9jZWFuY2hhdC5tZXNzYWdlLnYxLlNlbmRlchITCgt0cmFjZXBhcmVudBgDIAEoCRJACgxzZW5kX21lc3NhZ2UYCiABKAsyKC5vY2VhbmNoYXQubWVzc2FnZS52MS5TZW5kTWVzc2FnZVJlcXVlc3RIABJACgxlZGl0X21lc3NhZ2UYCyABKAsyKC5vY2VhbmNoYXQubWVzc2FnZS52MS5FZGl0TWVzc2FnZVJlcXVlc3RIABJECg5yZWNhbGxfbWVzc2FnZRgMIAEoCzIqLm9jZWFuY2hhdC5tZXNzYWdlLnYxLlJlY2FsbE1lc3NhZ2VSZXF1ZXN0SAASMwoFcmVhY3QYDSABKAsyIi5vY2VhbmNoYXQubWVzc2FnZS52MS5SZWFjdFJlcXVlc3RIABI6CgltYXJrX3JlYWQYDiABKAsyJS5vY2VhbmNoYXQubWVzc2FnZS52MS5NYXJrUmVhZFJlcXVlc3RIABI4CgZ0eXBpbmcYDyABKAsyJi5vY2VhbmNoYXQubWVzc2FnZS52MS5TZXRUeXBpbmdSZXF1ZXN0SAASNwoHY29uZmlybRgQIAEoCzIkLm9jZWFuY2hhdC5tZXNzYWdlLnYxLkNvbmZpcm1SZXF1ZXN0SAASUgoPdXBkYXRlX3NldHRpbmdzGBEgASgLMjcub2NlYW5jaGF0Lm1lc3NhZ2UudjEuVXBkYXRlQ29udmVyc2F0aW9uU2V0dGluZ3NSZXF1ZXN0SABCCQoHY29tbWFuZCLDAQoNQ29tbWFuZFJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRI5CghhY2NlcHRlZBgDIAEoCzIlLm9jZWFuY2hhdC5tZXNzYWdlLnYxLk1lc3NhZ2VBY2NlcHRlZEgAEjEKBGRvbmUYBCABKAsyIS5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kRG9uZUgAQggKBnJlc3VsdCINCgtDb21tYW5kRG9uZSI/Cg9EaXNwYXRjaFJlcXVlc3QSLAoFaXRlbXMYASADKAsyHS5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kIkYKEERpc3BhdGNoUmVzcG9uc2USMgoFaXRlbXMYASADKAsyIy5vY2VhbmNoYXQubWVzc2FnZS52MS5Db21tYW5kUmVzdWx0Iq8BCh9BcHBlbmRDb252ZXJzYXRpb25SZWNvcmRSZXF1ZXN0EiAKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUIHukgEcgIQARIjCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCCrpIB3IFEAEYgAESNAoGcmVjb3JkGAMgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkQga6SAPIAQESDwoHYXR0ZW1wdBgEIAEoDSJjCiBBcHBlbmRDb252ZXJzYXRpb25SZWNvcmRSZXNwb25zZRIsCgZyZWNvcmQYASABKAsyHC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNvcmQSEQoJZHVwbGljYXRlGAIgASgIIqABChdBcHBlbmRVc2VyUmVjb3JkUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCCrpIB3IFEAEYgAESNAoGcmVjb3JkGAMgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkQga6SAPIAQESDwoHYXR0ZW1wdBgEIAEoDSJbChhBcHBlbmRVc2VyUmVjb3JkUmVzcG9uc2USLAoGcmVjb3JkGAEgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEhEKCWR1cGxpY2F0ZRgCIAEoCCISChBHZXRMaW1pdHNSZXF1ZXN0ItkBChFHZXRMaW1pdHNSZXNwb25zZRIWCg5tYXhfdGV4dF9ieXRlcxgBIAEoDRIYChBtYXhfcmVjb3JkX2J5dGVzGAIgASgNEhQKDG1heF9tZW50aW9ucxgDIAEoDRIaChJtYXhfcmVhY3Rpb25fa2luZHMYBCABKA0SLgoLZWRpdF93aW5kb3cYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNcmVjYWxsX3dpbmRvdxgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbjLfAwoSTWVzc2FnZU1lc2hTZXJ2aWNlEl0KCERpc3BhdGNoEiUub2NlYW5jaGF0Lm1lc3NhZ2UudjEuRGlzcGF0Y2hSZXF1ZXN0GiYub2NlYW5jaGF0Lm1lc3NhZ2UudjEuRGlzcGF0Y2hSZXNwb25zZSgBMAESjgEKGEFwcGVuZENvbnZlcnNhdGlvblJlY29yZBI1Lm9jZWFuY2hhdC5tZXNzYWdlLnYxLkFwcGVuZENvbnZlcnNhdGlvblJlY29yZFJlcXVlc3QaNi5vY2VhbmNoYXQubWVzc2FnZS52MS5BcHBlbmRDb252ZXJzYXRpb25SZWNvcmRSZXNwb25zZSIDkAICEnYKEEFwcGVuZFVzZXJSZWNvcmQSLS5vY2VhbmNoYXQubWVzc2FnZS52MS5BcHBlbmRVc2VyUmVjb3JkUmVxdWVzdBouLm9jZWFuY2hhdC5tZXNzYWdlLnYxLkFwcGVuZFVzZXJSZWNvcmRSZXNwb25zZSIDkAICEmEKCUdldExpbWl0cxImLm9jZWFuY2hhdC5tZXNzYWdlLnYxLkdldExpbWl0c1JlcXVlc3QaJy5vY2VhbmNoYXQubWVzc2FnZS52MS5HZXRMaW1pdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_oceanchat_errors_v1_failure, file_oceanchat_message_v1_message_service, file_oceanchat_records_v1_record]);
 
 /**
  * Who sends a command, as the gateway has verified it.
@@ -142,6 +144,14 @@ export type Command = Message<"oceanchat.message.v1.Command"> & {
      */
     value: ConfirmRequest;
     case: "confirm";
+  } | {
+    /**
+     * Changes the sender's settings for a conversation.
+     *
+     * @generated from field: oceanchat.message.v1.UpdateConversationSettingsRequest update_settings = 17;
+     */
+    value: UpdateConversationSettingsRequest;
+    case: "updateSettings";
   } | { case: undefined; value?: undefined };
 };
 
@@ -286,6 +296,13 @@ export type AppendConversationRecordRequest = Message<"oceanchat.message.v1.Appe
    * @generated from field: oceanchat.records.v1.Record record = 3;
    */
   record?: Record | undefined;
+
+  /**
+   * 1 (or 0) for the first try, more for repeats; from 2 on the store is asked too, so that repeats are recognised for 7 days.
+   *
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
 };
 
 /**
@@ -349,6 +366,13 @@ export type AppendUserRecordRequest = Message<"oceanchat.message.v1.AppendUserRe
    * @generated from field: oceanchat.records.v1.Record record = 3;
    */
   record?: Record | undefined;
+
+  /**
+   * 1 (or 0) for the first try, more for repeats; from 2 on the store is asked too, so that repeats are recognised for 7 days.
+   *
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
 };
 
 /**
@@ -387,6 +411,77 @@ export const AppendUserRecordResponseSchema: GenMessage<AppendUserRecordResponse
   messageDesc(file_oceanchat_message_v1_message_mesh_service, 9);
 
 /**
+ * Asks what this service accepts.
+ *
+ * @generated from message oceanchat.message.v1.GetLimitsRequest
+ */
+export type GetLimitsRequest = Message<"oceanchat.message.v1.GetLimitsRequest"> & {
+};
+
+/**
+ * Describes the message oceanchat.message.v1.GetLimitsRequest.
+ * Use `create(GetLimitsRequestSchema)` to create a new message.
+ */
+export const GetLimitsRequestSchema: GenMessage<GetLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_message_v1_message_mesh_service, 10);
+
+/**
+ * What this service accepts.
+ *
+ * @generated from message oceanchat.message.v1.GetLimitsResponse
+ */
+export type GetLimitsResponse = Message<"oceanchat.message.v1.GetLimitsResponse"> & {
+  /**
+   * The longest text, in bytes of UTF-8.
+   *
+   * @generated from field: uint32 max_text_bytes = 1;
+   */
+  maxTextBytes: number;
+
+  /**
+   * The largest record, in bytes.
+   *
+   * @generated from field: uint32 max_record_bytes = 2;
+   */
+  maxRecordBytes: number;
+
+  /**
+   * How many different users a message may mention.
+   *
+   * @generated from field: uint32 max_mentions = 3;
+   */
+  maxMentions: number;
+
+  /**
+   * How many kinds of reactions a message may have.
+   *
+   * @generated from field: uint32 max_reaction_kinds = 4;
+   */
+  maxReactionKinds: number;
+
+  /**
+   * How long a message may be edited by its sender; zero: never.
+   *
+   * @generated from field: google.protobuf.Duration edit_window = 5;
+   */
+  editWindow?: Duration | undefined;
+
+  /**
+   * How long a message may be recalled by its sender; zero: never.
+   *
+   * @generated from field: google.protobuf.Duration recall_window = 6;
+   */
+  recallWindow?: Duration | undefined;
+};
+
+/**
+ * Describes the message oceanchat.message.v1.GetLimitsResponse.
+ * Use `create(GetLimitsResponseSchema)` to create a new message.
+ */
+export const GetLimitsResponseSchema: GenMessage<GetLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_message_v1_message_mesh_service, 11);
+
+/**
  * What message answers to other services. The only writer of the log.
  *
  * @generated from service oceanchat.message.v1.MessageMeshService
@@ -422,6 +517,16 @@ export const MessageMeshService: GenService<{
     methodKind: "unary";
     input: typeof AppendUserRecordRequestSchema;
     output: typeof AppendUserRecordResponseSchema;
+  },
+  /**
+   * Says what this service accepts, for those who announce it to clients.
+   *
+   * @generated from rpc oceanchat.message.v1.MessageMeshService.GetLimits
+   */
+  getLimits: {
+    methodKind: "unary";
+    input: typeof GetLimitsRequestSchema;
+    output: typeof GetLimitsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_oceanchat_message_v1_message_mesh_service, 0);

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/options/v1/options.proto.
  */
 export const file_oceanchat_options_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("CiJvY2VhbmNoYXQvb3B0aW9ucy92MS9vcHRpb25zLnByb3RvEhRvY2VhbmNoYXQub3B0aW9ucy52MSL4AQoGU3RyZWFtEgwKBG5hbWUYASABKAkSLwoIc3ViamVjdHMYAiADKAsyHS5vY2VhbmNoYXQub3B0aW9ucy52MS5TdWJqZWN0EhIKCnBhcnRpdGlvbnMYAyABKA0SMgoJcmV0ZW50aW9uGAQgASgOMh8ub2NlYW5jaGF0Lm9wdGlvbnMudjEuUmV0ZW50aW9uEhcKD21heF9hZ2Vfc2Vjb25kcxgFIAEoDRIgChhkdXBsaWNhdGVfd2luZG93X3NlY29uZHMYBiABKA0SGQoRbWF4X21lc3NhZ2VfYnl0ZXMYByABKA0SEQoJbWF4X2J5dGVzGAggASgEIigKB1N1YmplY3QSDAoEbmFtZRgBIAEoCRIPCgdwYXR0ZXJuGAIgASgJKlYKCVJldGVudGlvbhIZChVSRVRFTlRJT05fVU5TUEVDSUZJRUQQABIUChBSRVRFTlRJT05fTElNSVRTEAESGAoUUkVURU5USU9OX1dPUktfUVVFVUUQAjo+Cglhbm9ueW1vdXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgIUglhbm9ueW1vdXM6VwoGc3RyZWFtEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNKGAyABKAsyHC5vY2VhbmNoYXQub3B0aW9ucy52MS5TdHJlYW1SBnN0cmVhbTpBCgpjb2xsZWN0aW9uEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNOGAyABKAlSCmNvbGxlY3Rpb25iBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("CiJvY2VhbmNoYXQvb3B0aW9ucy92MS9vcHRpb25zLnByb3RvEhRvY2VhbmNoYXQub3B0aW9ucy52MSL4AQoGU3RyZWFtEgwKBG5hbWUYASABKAkSLwoIc3ViamVjdHMYAiADKAsyHS5vY2VhbmNoYXQub3B0aW9ucy52MS5TdWJqZWN0EhIKCnBhcnRpdGlvbnMYAyABKA0SMgoJcmV0ZW50aW9uGAQgASgOMh8ub2NlYW5jaGF0Lm9wdGlvbnMudjEuUmV0ZW50aW9uEhcKD21heF9hZ2Vfc2Vjb25kcxgFIAEoDRIgChhkdXBsaWNhdGVfd2luZG93X3NlY29uZHMYBiABKA0SGQoRbWF4X21lc3NhZ2VfYnl0ZXMYByABKA0SEQoJbWF4X2J5dGVzGAggASgEIigKB1N1YmplY3QSDAoEbmFtZRgBIAEoCRIPCgdwYXR0ZXJuGAIgASgJKlYKCVJldGVudGlvbhIZChVSRVRFTlRJT05fVU5TUEVDSUZJRUQQABIUChBSRVRFTlRJT05fTElNSVRTEAESGAoUUkVURU5USU9OX1dPUktfUVVFVUUQAjo+Cglhbm9ueW1vdXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgIUglhbm9ueW1vdXM6VwoGc3RyZWFtEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNKGAyABKAsyHC5vY2VhbmNoYXQub3B0aW9ucy52MS5TdHJlYW1SBnN0cmVhbTpBCgpjb2xsZWN0aW9uEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNOGAyABKAlSCmNvbGxlY3Rpb246MwoDa2V5Eh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNSGAyABKAlSA2tleTo5CgZzaWduYWwSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY1YYDIAEoCVIGc2lnbmFsYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * A JetStream stream and the subjects that its messages are published to.
@@ -180,4 +180,21 @@ export const stream: GenExtension<MessageOptions, Stream> = /*@__PURE__*/
  */
 export const collection: GenExtension<MessageOptions, string> = /*@__PURE__*/
   extDesc(file_oceanchat_options_v1_options, 2);
+
+/**
+ * Names the Redis key that holds values of this shape: text with `{name}` for every part that is given.
+ *
+ * @generated from extension: string key = 50004;
+ */
+export const key: GenExtension<MessageOptions, string> = /*@__PURE__*/
+  extDesc(file_oceanchat_options_v1_options, 3);
+
+/**
+ * Names the NATS subject on which messages of this type are sent at most once, without a stream: tokens, of which every
+ * `{name}` is given by the sender.
+ *
+ * @generated from extension: string signal = 50005;
+ */
+export const signal: GenExtension<MessageOptions, string> = /*@__PURE__*/
+  extDesc(file_oceanchat_options_v1_options, 4);
 

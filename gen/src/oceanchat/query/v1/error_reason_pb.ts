@@ -10,7 +10,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/query/v1/error_reason.proto.
  */
 export const file_oceanchat_query_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("CiVvY2VhbmNoYXQvcXVlcnkvdjEvZXJyb3JfcmVhc29uLnByb3RvEhJvY2VhbmNoYXQucXVlcnkudjEqvgEKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0VSUk9SX1JFQVNPTl9DT05WRVJTQVRJT05fTk9UX0ZPVU5EEAESIwofRVJST1JfUkVBU09OX0lOVkFMSURfUEFHRV9UT0tFThACEiAKHEVSUk9SX1JFQVNPTl9CT1RIX0RJUkVDVElPTlMQAxIhCh1FUlJPUl9SRUFTT05fUkVDT1JEX05PVF9GT1VORBAEYgZwcm90bzM");
+  fileDesc("CiVvY2VhbmNoYXQvcXVlcnkvdjEvZXJyb3JfcmVhc29uLnByb3RvEhJvY2VhbmNoYXQucXVlcnkudjEq4gEKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0VSUk9SX1JFQVNPTl9DT05WRVJTQVRJT05fTk9UX0ZPVU5EEAESIwofRVJST1JfUkVBU09OX0lOVkFMSURfUEFHRV9UT0tFThACEiAKHEVSUk9SX1JFQVNPTl9CT1RIX0RJUkVDVElPTlMQAxIhCh1FUlJPUl9SRUFTT05fUkVDT1JEX05PVF9GT1VORBAEEiIKHkVSUk9SX1JFQVNPTl9OT1RISU5HX1RPX1NFQVJDSBAFYgZwcm90bzM");
 
 /**
  * Why query refuses; domain `query.oceanchat`.
@@ -52,6 +52,13 @@ export const ErrorReason = {
    * @generated from enum value: ERROR_REASON_RECORD_NOT_FOUND = 4;
    */
   RECORD_NOT_FOUND: 4,
+
+  /**
+   * INVALID_ARGUMENT: the search query holds no letter and no digit.
+   *
+   * @generated from enum value: ERROR_REASON_NOTHING_TO_SEARCH = 5;
+   */
+  NOTHING_TO_SEARCH: 5,
 } as const;
 
 /**

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/query/v1/query_service.proto.
  */
 export const file_oceanchat_query_v1_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZvY2VhbmNoYXQvcXVlcnkvdjEvcXVlcnlfc2VydmljZS5wcm90bxISb2NlYW5jaGF0LnF1ZXJ5LnYxIsUCCgxDb252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhQKDHBlZXJfdXNlcl9pZBgCIAEoCRIQCghncm91cF9pZBgDIAEoCRIQCghoZWFkX3NlcRgEIAEoBBIxCgtsYXN0X3JlY29yZBgFIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIUCgx1bnJlYWRfY291bnQYBiABKA0SHAoUdW5yZWFkX21lbnRpb25fY291bnQYByABKA0SEAoIcmVhZF9zZXEYCCABKAQSLQoJbGFzdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6CghzZXR0aW5ncxgKIAEoCzIoLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb25TZXR0aW5ncyJXChRDb252ZXJzYXRpb25TZXR0aW5ncxIOCgZwaW5uZWQYASABKAgSLwoLbXV0ZWRfdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItoBChJMaXN0UmVjb3Jkc1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIWCglhZnRlcl9zZXEYAiABKARIAIgBARIXCgpiZWZvcmVfc2VxGAMgASgESAGIAQESFgoFbGltaXQYBCABKAVCB7pIBBoCKAASCwoDcmF3GAUgASgIQgwKCl9hZnRlcl9zZXFCDQoLX2JlZm9yZV9zZXEijQEKE0xpc3RSZWNvcmRzUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIQCghoZWFkX3NlcRgCIAEoBBIQCghoYXNfbW9yZRgDIAEoCBIRCglmaXJzdF9zZXEYBCABKAQSEAoIbGFzdF9zZXEYBSABKAQiVAoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJtChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjcKDWNvbnZlcnNhdGlvbnMYASADKAsyIC5vY2VhbmNoYXQucXVlcnkudjEuQ29udmVyc2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0ElEKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUI4ukg1cjMyMV4oZ19bMC05YS1mLV17MzZ9fGRfWzAtOWEtZi1dezM2fV9bMC05YS1mLV17MzZ9KSQiUQoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USNgoMY29udmVyc2F0aW9uGAEgASgLMiAub2NlYW5jaGF0LnF1ZXJ5LnYxLkNvbnZlcnNhdGlvbiInCgtTeW5jUmVxdWVzdBIYCgZjdXJzb3IYASABKAlCCLpIBXIDGIAgIrMBCgxTeW5jUmVzcG9uc2USNwoNY29udmVyc2F0aW9ucxgBIAMoCzIgLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb24SMgoMdXNlcl9yZWNvcmRzGAIgAygLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEg4KBmN1cnNvchgDIAEoCRIQCghoYXNfbW9yZRgEIAEoCBIUCgxzdGFydF9hZnJlc2gYBSABKAgigQEKFkdldFJlYWRSZWNlaXB0c1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIUCgNzZXEYAiABKARCB7pIBDICKAEidgoXR2V0UmVhZFJlY2VpcHRzUmVzcG9uc2USEgoKcmVhZF9jb3VudBgBIAEoDRIUCgxtZW1iZXJfY291bnQYAiABKA0SMQoIcmVjZWlwdHMYAyADKAsyHy5vY2VhbmNoYXQucXVlcnkudjEuUmVhZFJlY2VpcHQiRwoLUmVhZFJlY2VpcHQSDwoHdXNlcl9pZBgBIAEoCRIQCghyZWFkX3NlcRgCIAEoBBIVCg1kZWxpdmVyZWRfc2VxGAMgASgEIqcBCg1TZWFyY2hSZXF1ZXN0EhkKBXF1ZXJ5GAEgASgJQgq6SAdyBRACGIABEiAKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCUIHukgEcgIYUBIfCg5zZW5kZXJfdXNlcl9pZBgDIAEoCUIHukgEcgIYJBIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAQiWAoOU2VhcmNoUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkysQYKDFF1ZXJ5U2VydmljZRKTAQoLTGlzdFJlY29yZHMSJi5vY2VhbmNoYXQucXVlcnkudjEuTGlzdFJlY29yZHNSZXF1ZXN0Gicub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2UiM5ACAYLT5JMCKhIoL2NvbnZlcnNhdGlvbnMve2NvbnZlcnNhdGlvbl9pZH0vcmVjb3JkcxKLAQoRTGlzdENvbnZlcnNhdGlvbnMSLC5vY2VhbmNoYXQucXVlcnkudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Gi0ub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiGZACAYLT5JMCEBIOL2NvbnZlcnNhdGlvbnMSlwEKD0dldENvbnZlcnNhdGlvbhIqLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRDb252ZXJzYXRpb25SZXF1ZXN0Gisub2NlYW5jaGF0LnF1ZXJ5LnYxLkdldENvbnZlcnNhdGlvblJlc3BvbnNlIiuQAgGC0+STAiISIC9jb252ZXJzYXRpb25zL3tjb252ZXJzYXRpb25faWR9ElsKBFN5bmMSHy5vY2VhbmNoYXQucXVlcnkudjEuU3luY1JlcXVlc3QaIC5vY2VhbmNoYXQucXVlcnkudjEuU3luY1Jlc3BvbnNlIhCQAgGC0+STAgcSBS9zeW5jEqABCg9HZXRSZWFkUmVjZWlwdHMSKi5vY2VhbmNoYXQucXVlcnkudjEuR2V0UmVhZFJlY2VpcHRzUmVxdWVzdBorLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRSZWFkUmVjZWlwdHNSZXNwb25zZSI0kAIBgtPkkwIrEikvY29udmVyc2F0aW9ucy97Y29udmVyc2F0aW9uX2lkfS9yZWNlaXB0cxJjCgZTZWFyY2gSIS5vY2VhbmNoYXQucXVlcnkudjEuU2VhcmNoUmVxdWVzdBoiLm9jZWFuY2hhdC5xdWVyeS52MS5TZWFyY2hSZXNwb25zZSISkAIBgtPkkwIJEgcvc2VhcmNoYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_oceanchat_records_v1_record]);
+  fileDesc("CiZvY2VhbmNoYXQvcXVlcnkvdjEvcXVlcnlfc2VydmljZS5wcm90bxISb2NlYW5jaGF0LnF1ZXJ5LnYxIuYCCgxDb252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhQKDHBlZXJfdXNlcl9pZBgCIAEoCRIQCghncm91cF9pZBgDIAEoCRIQCghoZWFkX3NlcRgEIAEoBBIxCgtsYXN0X3JlY29yZBgFIAEoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIUCgx1bnJlYWRfY291bnQYBiABKA0SHAoUdW5yZWFkX21lbnRpb25fY291bnQYByABKA0SEAoIcmVhZF9zZXEYCCABKAQSLQoJbGFzdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI6CghzZXR0aW5ncxgKIAEoCzIoLm9jZWFuY2hhdC5xdWVyeS52MS5Db252ZXJzYXRpb25TZXR0aW5ncxIMCgRsZWZ0GAsgASgIEhEKCWZpcnN0X3NlcRgMIAEoBCJXChRDb252ZXJzYXRpb25TZXR0aW5ncxIOCgZwaW5uZWQYASABKAgSLwoLbXV0ZWRfdW50aWwYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItoBChJMaXN0UmVjb3Jkc1JlcXVlc3QSUQoPY29udmVyc2F0aW9uX2lkGAEgASgJQji6SDVyMzIxXihnX1swLTlhLWYtXXszNn18ZF9bMC05YS1mLV17MzZ9X1swLTlhLWYtXXszNn0pJBIWCglhZnRlcl9zZXEYAiABKARIAIgBARIXCgpiZWZvcmVfc2VxGAMgASgESAGIAQESFgoFbGltaXQYBCABKAVCB7pIBBoCKAASCwoDcmF3GAUgASgIQgwKCl9hZnRlcl9zZXFCDQoLX2JlZm9yZV9zZXEijQEKE0xpc3RSZWNvcmRzUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIQCghoZWFkX3NlcRgCIAEoBBIQCghoYXNfbW9yZRgDIAEoCBIRCglmaXJzdF9zZXEYBCABKAQSEAoIbGFzdF9zZXEYBSABKAQiVAoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJtChlMaXN0Q29udmVyc2F0aW9uc1Jlc3BvbnNlEjcKDWNvbnZlcnNhdGlvbnMYASADKAsyIC5vY2VhbmNoYXQucXVlcnkudjEuQ29udmVyc2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJrChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0ElEKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUI4ukg1cjMyMV4oZ19bMC05YS1mLV17MzZ9fGRfWzAtOWEtZi1dezM2fV9bMC05YS1mLV17MzZ9KSQiUQoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USNgoMY29udmVyc2F0aW9uGAEgASgLMiAub2NlYW5jaGF0LnF1ZXJ5LnYxLkNvbnZlcnNhdGlvbiJDCgtTeW5jUmVxdWVzdBIYCgZjdXJzb3IYASABKAlCCLpIBXIDGIAgEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoACKzAQoMU3luY1Jlc3BvbnNlEjcKDWNvbnZlcnNhdGlvbnMYASADKAsyIC5vY2VhbmNoYXQucXVlcnkudjEuQ29udmVyc2F0aW9uEjIKDHVzZXJfcmVjb3JkcxgCIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIOCgZjdXJzb3IYAyABKAkSEAoIaGFzX21vcmUYBCABKAgSFAoMc3RhcnRfYWZyZXNoGAUgASgIIoEBChZHZXRSZWFkUmVjZWlwdHNSZXF1ZXN0ElEKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCUI4ukg1cjMyMV4oZ19bMC05YS1mLV17MzZ9fGRfWzAtOWEtZi1dezM2fV9bMC05YS1mLV17MzZ9KSQSFAoDc2VxGAIgASgEQge6SAQyAigBInYKF0dldFJlYWRSZWNlaXB0c1Jlc3BvbnNlEhIKCnJlYWRfY291bnQYASABKA0SFAoMbWVtYmVyX2NvdW50GAIgASgNEjEKCHJlY2VpcHRzGAMgAygLMh8ub2NlYW5jaGF0LnF1ZXJ5LnYxLlJlYWRSZWNlaXB0IkcKC1JlYWRSZWNlaXB0Eg8KB3VzZXJfaWQYASABKAkSEAoIcmVhZF9zZXEYAiABKAQSFQoNZGVsaXZlcmVkX3NlcRgDIAEoBCKDAgoNU2VhcmNoUmVxdWVzdBIZCgVxdWVyeRgBIAEoCUIKukgHcgUQAhiAARIgCg9jb252ZXJzYXRpb25faWQYAiABKAlCB7pIBHICGFASHwoOc2VuZGVyX3VzZXJfaWQYAyABKAlCB7pIBHICGCQSGgoJcGFnZV9zaXplGAQgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAEEi0KCWZyb21fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdG9fdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiWAoOU2VhcmNoUmVzcG9uc2USLQoHcmVjb3JkcxgBIAMoCzIcLm9jZWFuY2hhdC5yZWNvcmRzLnYxLlJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkysQYKDFF1ZXJ5U2VydmljZRKTAQoLTGlzdFJlY29yZHMSJi5vY2VhbmNoYXQucXVlcnkudjEuTGlzdFJlY29yZHNSZXF1ZXN0Gicub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2UiM5ACAYLT5JMCKhIoL2NvbnZlcnNhdGlvbnMve2NvbnZlcnNhdGlvbl9pZH0vcmVjb3JkcxKLAQoRTGlzdENvbnZlcnNhdGlvbnMSLC5vY2VhbmNoYXQucXVlcnkudjEuTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0Gi0ub2NlYW5jaGF0LnF1ZXJ5LnYxLkxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2UiGZACAYLT5JMCEBIOL2NvbnZlcnNhdGlvbnMSlwEKD0dldENvbnZlcnNhdGlvbhIqLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRDb252ZXJzYXRpb25SZXF1ZXN0Gisub2NlYW5jaGF0LnF1ZXJ5LnYxLkdldENvbnZlcnNhdGlvblJlc3BvbnNlIiuQAgGC0+STAiISIC9jb252ZXJzYXRpb25zL3tjb252ZXJzYXRpb25faWR9ElsKBFN5bmMSHy5vY2VhbmNoYXQucXVlcnkudjEuU3luY1JlcXVlc3QaIC5vY2VhbmNoYXQucXVlcnkudjEuU3luY1Jlc3BvbnNlIhCQAgGC0+STAgcSBS9zeW5jEqABCg9HZXRSZWFkUmVjZWlwdHMSKi5vY2VhbmNoYXQucXVlcnkudjEuR2V0UmVhZFJlY2VpcHRzUmVxdWVzdBorLm9jZWFuY2hhdC5xdWVyeS52MS5HZXRSZWFkUmVjZWlwdHNSZXNwb25zZSI0kAIBgtPkkwIrEikvY29udmVyc2F0aW9ucy97Y29udmVyc2F0aW9uX2lkfS9yZWNlaXB0cxJjCgZTZWFyY2gSIS5vY2VhbmNoYXQucXVlcnkudjEuU2VhcmNoUmVxdWVzdBoiLm9jZWFuY2hhdC5xdWVyeS52MS5TZWFyY2hSZXNwb25zZSISkAIBgtPkkwIJEgcvc2VhcmNoYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_oceanchat_records_v1_record]);
 
 /**
  * A conversation as the caller sees it.
@@ -67,7 +67,7 @@ export type Conversation = Message<"oceanchat.query.v1.Conversation"> & {
   unreadCount: number;
 
   /**
-   * Of those, the ones that mention the caller or everybody, among the last 10,000 records.
+   * Of those, the ones that mention the caller or everybody; counted up to 999.
    *
    * @generated from field: uint32 unread_mention_count = 7;
    */
@@ -93,6 +93,20 @@ export type Conversation = Message<"oceanchat.query.v1.Conversation"> & {
    * @generated from field: oceanchat.query.v1.ConversationSettings settings = 10;
    */
   settings?: ConversationSettings | undefined;
+
+  /**
+   * True when the caller is no longer a member: `head_seq` is then the last record that he may read. Only in answers to Sync.
+   *
+   * @generated from field: bool left = 11;
+   */
+  left: boolean;
+
+  /**
+   * The first record that the caller may read.
+   *
+   * @generated from field: uint64 first_seq = 12;
+   */
+  firstSeq: bigint;
 };
 
 /**
@@ -341,6 +355,13 @@ export type SyncRequest = Message<"oceanchat.query.v1.SyncRequest"> & {
    * @generated from field: string cursor = 1;
    */
   cursor: string;
+
+  /**
+   * How many conversations at most; default 200, at most 1000.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
 };
 
 /**
@@ -537,6 +558,20 @@ export type SearchRequest = Message<"oceanchat.query.v1.SearchRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only messages that were accepted at this time or later.
+   *
+   * @generated from field: google.protobuf.Timestamp from_time = 6;
+   */
+  fromTime?: Timestamp | undefined;
+
+  /**
+   * Only messages that were accepted before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp to_time = 7;
+   */
+  toTime?: Timestamp | undefined;
 };
 
 /**
@@ -553,7 +588,7 @@ export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
  */
 export type SearchResponse = Message<"oceanchat.query.v1.SearchResponse"> & {
   /**
-   * The newest first.
+   * As they stand now, the newest first. There may be fewer than `page_size` while there is a `next_page_token`.
    *
    * @generated from field: repeated oceanchat.records.v1.Record records = 1;
    */
@@ -617,7 +652,12 @@ export const QueryService: GenService<{
     output: typeof GetConversationResponseSchema;
   },
   /**
-   * Gives what a device has missed since its cursor.
+   * Gives what a device has missed since its cursor: conversations whose head has moved, and the records of the user's own log.
+   *
+   * Call again with the cursor of the answer while `has_more`, and on the next reconnect. Everything that was accepted before the
+   * first call is in one of the pages. What is accepted meanwhile may come again. Conversations that the caller has left since
+   * come once more, with `left`. A cursor that is too old, or from before the log was set up anew, is answered with `start_afresh`
+   * and the first page of everything.
    *
    * @generated from rpc oceanchat.query.v1.QueryService.Sync
    */
@@ -639,7 +679,10 @@ export const QueryService: GenService<{
     output: typeof GetReadReceiptsResponseSchema;
   },
   /**
-   * Finds messages in the caller's conversations.
+   * Finds messages in the caller's conversations, by all words of the query: the last one may be the beginning of a word.
+   *
+   * Words of Chinese, Japanese and Korean are found by any two characters that follow each other. A message is found by what it says
+   * now, some moments after it was accepted. INVALID_ARGUMENT / ERROR_REASON_NOTHING_TO_SEARCH for a query without a letter or digit.
    *
    * @generated from rpc oceanchat.query.v1.QueryService.Search
    */

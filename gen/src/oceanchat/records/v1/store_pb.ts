@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/records/v1/store.proto.
  */
 export const file_oceanchat_records_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("CiBvY2VhbmNoYXQvcmVjb3Jkcy92MS9zdG9yZS5wcm90bxIUb2NlYW5jaGF0LnJlY29yZHMudjEitAIKDFN0b3JlZFJlY29yZBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhEKCXJlY29yZF9pZBgDIAEoCRIWCg5zZW5kZXJfdXNlcl9pZBgEIAEoCRIeChFjbGllbnRfbWVzc2FnZV9pZBgFIAEoCUgAiAEBEgwKBGtpbmQYBiABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAcgASgEEjEKDWFjY2VwdGVkX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgJIAEoDBIQCghtZW50aW9ucxgKIAMoCRIUCgxtZW50aW9uc19hbGwYCyABKAg6C5q1GAdyZWNvcmRzQhQKEl9jbGllbnRfbWVzc2FnZV9pZCJ+CgpTdG9yZWRIZWFkEhAKCGhlYWRfc2VxGAEgASgEEhcKD3N0cmVhbV9zZXF1ZW5jZRgCIAEoBBItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOhaatRgSY29udmVyc2F0aW9uX2hlYWRzIokBChZTdG9yZWRVc2VyQ29udmVyc2F0aW9uEg8KB3VzZXJfaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6Fpq1GBJ1c2VyX2NvbnZlcnNhdGlvbnMi7QEKElN0b3JlZE1lc3NhZ2VTdGF0ZRIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhUKCGVkaXRfc2VxGAMgASgESACIAQESLwoLZWRpdGVkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKB2NvbnRlbnQYBSABKAxIAYgBARIXCgpyZWNhbGxfc2VxGAYgASgESAKIAQE6Epq1GA5tZXNzYWdlX3N0YXRlc0ILCglfZWRpdF9zZXFCCgoIX2NvbnRlbnRCDQoLX3JlY2FsbF9zZXEiigEKDlN0b3JlZFJlYWN0aW9uEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRISCgp0YXJnZXRfc2VxGAIgASgEEg0KBWVtb2ppGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSCwoDc2VxGAUgASgEEg8KB3JlbW92ZWQYBiABKAg6DZq1GAlyZWFjdGlvbnMiYAoQU3RvcmVkUmVhZEN1cnNvchIPCgd1c2VyX2lkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRIQCghyZWFkX3NlcRgDIAEoBDoQmrUYDHJlYWRfY3Vyc29yc2IGcHJvdG8z", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
+  fileDesc("CiBvY2VhbmNoYXQvcmVjb3Jkcy92MS9zdG9yZS5wcm90bxIUb2NlYW5jaGF0LnJlY29yZHMudjEitAIKDFN0b3JlZFJlY29yZBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSCwoDc2VxGAIgASgEEhEKCXJlY29yZF9pZBgDIAEoCRIWCg5zZW5kZXJfdXNlcl9pZBgEIAEoCRIeChFjbGllbnRfbWVzc2FnZV9pZBgFIAEoCUgAiAEBEgwKBGtpbmQYBiABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAcgASgEEjEKDWFjY2VwdGVkX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlY29yZBgJIAEoDBIQCghtZW50aW9ucxgKIAMoCRIUCgxtZW50aW9uc19hbGwYCyABKAg6C5q1GAdyZWNvcmRzQhQKEl9jbGllbnRfbWVzc2FnZV9pZCLMAQoKU3RvcmVkSGVhZBIQCghoZWFkX3NlcRgBIAEoBBIXCg9zdHJlYW1fc2VxdWVuY2UYAiABKAQSLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtsYXN0X3JlY29yZBgEIAEoDBIZChFsYXN0X3JlY2FsbGVkX3NlcRgFIAEoBBIcChRsYXN0X21lbnRpb25fYWxsX3NlcRgGIAEoBDoWmrUYEmNvbnZlcnNhdGlvbl9oZWFkcyKiAQoWU3RvcmVkVXNlckNvbnZlcnNhdGlvbhIPCgd1c2VyX2lkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRItCglsYXN0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3N0cmVhbV9zZXF1ZW5jZRgEIAEoBDoWmrUYEnVzZXJfY29udmVyc2F0aW9ucyLtAQoSU3RvcmVkTWVzc2FnZVN0YXRlEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQSFQoIZWRpdF9zZXEYAyABKARIAIgBARIvCgtlZGl0ZWRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoHY29udGVudBgFIAEoDEgBiAEBEhcKCnJlY2FsbF9zZXEYBiABKARIAogBAToSmrUYDm1lc3NhZ2Vfc3RhdGVzQgsKCV9lZGl0X3NlcUIKCghfY29udGVudEINCgtfcmVjYWxsX3NlcSKKAQoOU3RvcmVkUmVhY3Rpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhIKCnRhcmdldF9zZXEYAiABKAQSDQoFZW1vamkYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRILCgNzZXEYBSABKAQSDwoHcmVtb3ZlZBgGIAEoCDoNmrUYCXJlYWN0aW9ucyJgChBTdG9yZWRSZWFkQ3Vyc29yEg8KB3VzZXJfaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJEhAKCHJlYWRfc2VxGAMgASgEOhCatRgMcmVhZF9jdXJzb3JzIrIBChVTdG9yZWREZWxpdmVyZWRDdXJzb3ISDwoHdXNlcl9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhUKDWRlbGl2ZXJlZF9zZXEYBCABKAQSLgoKbW92ZWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6FZq1GBFkZWxpdmVyZWRfY3Vyc29ycyKAAgoaU3RvcmVkQ29udmVyc2F0aW9uU2V0dGluZ3MSDwoHdXNlcl9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSEwoGcGlubmVkGAMgASgISACIAQESFwoKcGlubmVkX3NlcRgEIAEoBEgBiAEBEi8KC211dGVkX3VudGlsGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCgltdXRlZF9zZXEYBiABKARIAogBAToZmrUYFWNvbnZlcnNhdGlvbl9zZXR0aW5nc0IJCgdfcGlubmVkQg0KC19waW5uZWRfc2VxQgwKCl9tdXRlZF9zZXEiVAoNU3RvcmVkTWVudGlvbhIPCgd1c2VyX2lkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRILCgNzZXEYAyABKAQ6DJq1GAhtZW50aW9ucyKOAQoPU3RvcmVkQXBwZW5kS2V5EhEKCXJlY29yZF9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSCwoDc2VxGAMgASgEEjEKDWFjY2VwdGVkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOg+atRgLYXBwZW5kX2tleXMizwEKEVN0b3JlZFNlYXJjaEVudHJ5EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQSFgoOc2VuZGVyX3VzZXJfaWQYAyABKAkSMQoNYWNjZXB0ZWRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdG9rZW5zGAUgAygJEhMKC2NvbnRlbnRfc2VxGAYgASgEEhAKCHJlY2FsbGVkGAcgASgIOhKatRgOc2VhcmNoX2VudHJpZXMi5AEKElN0b3JlZEFyY2hpdmVCbG9jaxIXCg9jb252ZXJzYXRpb25faWQYASABKAkSEAoIZnJvbV9zZXEYAiABKAQSDgoGdG9fc2VxGAMgASgEEi0KCWZyb21fdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdG9fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNbWVzc2FnZV9jb3VudBgGIAEoDRIMCgRkYXRhGAcgASgMOhKatRgOYXJjaGl2ZV9ibG9ja3MiSAoPQXJjaGl2ZWRSZWNvcmRzEjUKB3JlY29yZHMYASADKAsyJC5vY2VhbmNoYXQucmVjb3Jkcy52MS5BcmNoaXZlZFJlY29yZCI5Cg5BcmNoaXZlZFJlY29yZBIOCgZyZWNvcmQYASABKAwSFwoPc3RyZWFtX3NlcXVlbmNlGAIgASgEIlEKClRhaWxSZWNvcmQSDgoGcmVjb3JkGAEgASgMEhcKD3N0cmVhbV9zZXF1ZW5jZRgCIAEoBDoaorUYFnRhaWw6e2NvbnZlcnNhdGlvbl9pZH1iBnByb3RvMw", [file_google_protobuf_timestamp, file_oceanchat_options_v1_options]);
 
 /**
  * A record as the message store keeps it. Written only by persistence-writer; read by query and, for a cold head, by message.
@@ -133,6 +133,27 @@ export type StoredHead = Message<"oceanchat.records.v1.StoredHead"> & {
    * @generated from field: google.protobuf.Timestamp last_time = 3;
    */
   lastTime?: Timestamp | undefined;
+
+  /**
+   * That record: `Record`, encoded.
+   *
+   * @generated from field: bytes last_record = 4;
+   */
+  lastRecord: Uint8Array;
+
+  /**
+   * The highest seq of a message that was recalled; absent when none was. Moves only forward.
+   *
+   * @generated from field: uint64 last_recalled_seq = 5;
+   */
+  lastRecalledSeq: bigint;
+
+  /**
+   * The highest seq of a message that mentions everybody; absent when none does. Moves only forward.
+   *
+   * @generated from field: uint64 last_mention_all_seq = 6;
+   */
+  lastMentionAllSeq: bigint;
 };
 
 /**
@@ -168,6 +189,13 @@ export type StoredUserConversation = Message<"oceanchat.records.v1.StoredUserCon
    * @generated from field: google.protobuf.Timestamp last_time = 3;
    */
   lastTime?: Timestamp | undefined;
+
+  /**
+   * Where the conversation's last record lies in the stream, for what has moved since. Moves only forward.
+   *
+   * @generated from field: uint64 stream_sequence = 4;
+   */
+  streamSequence: bigint;
 };
 
 /**
@@ -324,4 +352,394 @@ export type StoredReadCursor = Message<"oceanchat.records.v1.StoredReadCursor"> 
  */
 export const StoredReadCursorSchema: GenMessage<StoredReadCursor> = /*@__PURE__*/
   messageDesc(file_oceanchat_records_v1_store, 5);
+
+/**
+ * How far one device has received a conversation. `_id` is `<userId>:<conversationId>:<deviceId>`. Written by message; moves only
+ * forward. What the last second brought may be lost with the process that held it: devices confirm again.
+ *
+ * @generated from message oceanchat.records.v1.StoredDeliveredCursor
+ */
+export type StoredDeliveredCursor = Message<"oceanchat.records.v1.StoredDeliveredCursor"> & {
+  /**
+   * Whose device.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+
+  /**
+   * The device.
+   *
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
+
+  /**
+   * The last record received, with all before it.
+   *
+   * @generated from field: uint64 delivered_seq = 4;
+   */
+  deliveredSeq: bigint;
+
+  /**
+   * When it last moved.
+   *
+   * @generated from field: google.protobuf.Timestamp moved_time = 5;
+   */
+  movedTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredDeliveredCursor.
+ * Use `create(StoredDeliveredCursorSchema)` to create a new message.
+ */
+export const StoredDeliveredCursorSchema: GenMessage<StoredDeliveredCursor> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 6);
+
+/**
+ * A user's settings for a conversation, folded from his own log. `_id` is `<userId>:<conversationId>`. For each setting the
+ * record with the highest seq wins.
+ *
+ * @generated from message oceanchat.records.v1.StoredConversationSettings
+ */
+export type StoredConversationSettings = Message<"oceanchat.records.v1.StoredConversationSettings"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+
+  /**
+   * Whether it is pinned; absent when he never said.
+   *
+   * @generated from field: optional bool pinned = 3;
+   */
+  pinned?: boolean | undefined;
+
+  /**
+   * The record of his log that says so.
+   *
+   * @generated from field: optional uint64 pinned_seq = 4;
+   */
+  pinnedSeq?: bigint | undefined;
+
+  /**
+   * Until when it is muted; the epoch for not at all, absent when he never said.
+   *
+   * @generated from field: google.protobuf.Timestamp muted_until = 5;
+   */
+  mutedUntil?: Timestamp | undefined;
+
+  /**
+   * The record of his log that says so.
+   *
+   * @generated from field: optional uint64 muted_seq = 6;
+   */
+  mutedSeq?: bigint | undefined;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredConversationSettings.
+ * Use `create(StoredConversationSettingsSchema)` to create a new message.
+ */
+export const StoredConversationSettingsSchema: GenMessage<StoredConversationSettings> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 7);
+
+/**
+ * A message that names a user. `_id` is `<userId>:<conversationId>:<seq>`.
+ *
+ * @generated from message oceanchat.records.v1.StoredMention
+ */
+export type StoredMention = Message<"oceanchat.records.v1.StoredMention"> & {
+  /**
+   * Who is named.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+
+  /**
+   * The message.
+   *
+   * @generated from field: uint64 seq = 3;
+   */
+  seq: bigint;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredMention.
+ * Use `create(StoredMentionSchema)` to create a new message.
+ */
+export const StoredMentionSchema: GenMessage<StoredMention> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 8);
+
+/**
+ * Under which idempotency key a record other than a message was accepted. `_id` is its `Nats-Msg-Id`. Kept for 7 days after
+ * `accepted_time`; messages are found by their `client_message_id` for ever.
+ *
+ * @generated from message oceanchat.records.v1.StoredAppendKey
+ */
+export type StoredAppendKey = Message<"oceanchat.records.v1.StoredAppendKey"> & {
+  /**
+   * The record.
+   *
+   * @generated from field: string record_id = 1;
+   */
+  recordId: string;
+
+  /**
+   * Its log.
+   *
+   * @generated from field: string conversation_id = 2;
+   */
+  conversationId: string;
+
+  /**
+   * Its place.
+   *
+   * @generated from field: uint64 seq = 3;
+   */
+  seq: bigint;
+
+  /**
+   * When it was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp accepted_time = 4;
+   */
+  acceptedTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredAppendKey.
+ * Use `create(StoredAppendKeySchema)` to create a new message.
+ */
+export const StoredAppendKeySchema: GenMessage<StoredAppendKey> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 9);
+
+/**
+ * What a message can be found by. `_id` is `<conversationId>:<seq>`. Absent for messages that were recalled or hold no words.
+ *
+ * @generated from message oceanchat.records.v1.StoredSearchEntry
+ */
+export type StoredSearchEntry = Message<"oceanchat.records.v1.StoredSearchEntry"> & {
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * The message.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * Who wrote it.
+   *
+   * @generated from field: string sender_user_id = 3;
+   */
+  senderUserId: string;
+
+  /**
+   * When it was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp accepted_time = 4;
+   */
+  acceptedTime?: Timestamp | undefined;
+
+  /**
+   * The words of its newest content, normalised, each once; at most 128.
+   *
+   * @generated from field: repeated string tokens = 5;
+   */
+  tokens: string[];
+
+  /**
+   * The record that the words are from: the message itself or its last edit. Moves only forward.
+   *
+   * @generated from field: uint64 content_seq = 6;
+   */
+  contentSeq: bigint;
+
+  /**
+   * True when it was recalled: then it has no tokens, and gets none from an edit that comes late.
+   *
+   * @generated from field: bool recalled = 7;
+   */
+  recalled: boolean;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredSearchEntry.
+ * Use `create(StoredSearchEntrySchema)` to create a new message.
+ */
+export const StoredSearchEntrySchema: GenMessage<StoredSearchEntry> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 10);
+
+/**
+ * Old records of a conversation, compressed. `_id` is `<conversationId>:<fromSeq>`. The blocks of a conversation follow each other
+ * without a hole from seq 1; what a block holds is removed from `records` after it is written.
+ *
+ * @generated from message oceanchat.records.v1.StoredArchiveBlock
+ */
+export type StoredArchiveBlock = Message<"oceanchat.records.v1.StoredArchiveBlock"> & {
+  /**
+   * The conversation.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * The first record.
+   *
+   * @generated from field: uint64 from_seq = 2;
+   */
+  fromSeq: bigint;
+
+  /**
+   * The last record.
+   *
+   * @generated from field: uint64 to_seq = 3;
+   */
+  toSeq: bigint;
+
+  /**
+   * When the first record was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp from_time = 4;
+   */
+  fromTime?: Timestamp | undefined;
+
+  /**
+   * When the last record was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp to_time = 5;
+   */
+  toTime?: Timestamp | undefined;
+
+  /**
+   * How many of them are messages.
+   *
+   * @generated from field: uint32 message_count = 6;
+   */
+  messageCount: number;
+
+  /**
+   * An `ArchivedRecords`, encoded and compressed with Zstandard.
+   *
+   * @generated from field: bytes data = 7;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.StoredArchiveBlock.
+ * Use `create(StoredArchiveBlockSchema)` to create a new message.
+ */
+export const StoredArchiveBlockSchema: GenMessage<StoredArchiveBlock> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 11);
+
+/**
+ * What an archive block holds.
+ *
+ * @generated from message oceanchat.records.v1.ArchivedRecords
+ */
+export type ArchivedRecords = Message<"oceanchat.records.v1.ArchivedRecords"> & {
+  /**
+   * In ascending order of seq, without a hole.
+   *
+   * @generated from field: repeated oceanchat.records.v1.ArchivedRecord records = 1;
+   */
+  records: ArchivedRecord[];
+};
+
+/**
+ * Describes the message oceanchat.records.v1.ArchivedRecords.
+ * Use `create(ArchivedRecordsSchema)` to create a new message.
+ */
+export const ArchivedRecordsSchema: GenMessage<ArchivedRecords> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 12);
+
+/**
+ * A record in the archive, with what the store knew of it.
+ *
+ * @generated from message oceanchat.records.v1.ArchivedRecord
+ */
+export type ArchivedRecord = Message<"oceanchat.records.v1.ArchivedRecord"> & {
+  /**
+   * The whole `Record`, encoded.
+   *
+   * @generated from field: bytes record = 1;
+   */
+  record: Uint8Array;
+
+  /**
+   * Where it lay in the stream.
+   *
+   * @generated from field: uint64 stream_sequence = 2;
+   */
+  streamSequence: bigint;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.ArchivedRecord.
+ * Use `create(ArchivedRecordSchema)` to create a new message.
+ */
+export const ArchivedRecordSchema: GenMessage<ArchivedRecord> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 13);
+
+/**
+ * A record among the newest of its conversation, in Redis: a member of a sorted set whose scores are seqs. At most 100 records
+ * and 128 KiB per conversation. All of it may be lost at any time.
+ *
+ * @generated from message oceanchat.records.v1.TailRecord
+ */
+export type TailRecord = Message<"oceanchat.records.v1.TailRecord"> & {
+  /**
+   * The whole `Record`, encoded.
+   *
+   * @generated from field: bytes record = 1;
+   */
+  record: Uint8Array;
+
+  /**
+   * Where it lies in the stream.
+   *
+   * @generated from field: uint64 stream_sequence = 2;
+   */
+  streamSequence: bigint;
+};
+
+/**
+ * Describes the message oceanchat.records.v1.TailRecord.
+ * Use `create(TailRecordSchema)` to create a new message.
+ */
+export const TailRecordSchema: GenMessage<TailRecord> = /*@__PURE__*/
+  messageDesc(file_oceanchat_records_v1_store, 14);
 

@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Failure } from "../../errors/v1/failure_pb.ts";
 import { file_oceanchat_errors_v1_failure } from "../../errors/v1/failure_pb.ts";
+import type { Limits } from "../../gateway/v1/packet_pb.ts";
+import { file_oceanchat_gateway_v1_packet } from "../../gateway/v1/packet_pb.ts";
 import type { Codec } from "../../records/v1/codec_pb.ts";
 import { file_oceanchat_records_v1_codec } from "../../records/v1/codec_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/router/v1/router_mesh_service.proto.
  */
 export const file_oceanchat_router_v1_router_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1vY2VhbmNoYXQvcm91dGVyL3YxL3JvdXRlcl9tZXNoX3NlcnZpY2UucHJvdG8SE29jZWFuY2hhdC5yb3V0ZXIudjEiygEKBlVwbGluaxILCgNyZWYYASABKAQSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRISCgpnYXRld2F5X2lkGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSEgoKc2Vzc2lvbl9pZBgFIAEoCRIRCglkZXZpY2VfaWQYBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIPCgdwYXlsb2FkGAggASgMEhMKC3RyYWNlcGFyZW50GAkgASgJIlQKBVJlcGx5EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEg8KB3BheWxvYWQYAyABKAwiPQoPRXhjaGFuZ2VSZXF1ZXN0EioKBWl0ZW1zGAEgAygLMhsub2NlYW5jaGF0LnJvdXRlci52MS5VcGxpbmsiPQoQRXhjaGFuZ2VSZXNwb25zZRIpCgVpdGVtcxgBIAMoCzIaLm9jZWFuY2hhdC5yb3V0ZXIudjEuUmVwbHkycAoRUm91dGVyTWVzaFNlcnZpY2USWwoIRXhjaGFuZ2USJC5vY2VhbmNoYXQucm91dGVyLnYxLkV4Y2hhbmdlUmVxdWVzdBolLm9jZWFuY2hhdC5yb3V0ZXIudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAFiBnByb3RvMw", [file_oceanchat_errors_v1_failure, file_oceanchat_records_v1_codec]);
+  fileDesc("Ci1vY2VhbmNoYXQvcm91dGVyL3YxL3JvdXRlcl9tZXNoX3NlcnZpY2UucHJvdG8SE29jZWFuY2hhdC5yb3V0ZXIudjEiygEKBlVwbGluaxILCgNyZWYYASABKAQSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRISCgpnYXRld2F5X2lkGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSEgoKc2Vzc2lvbl9pZBgFIAEoCRIRCglkZXZpY2VfaWQYBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIPCgdwYXlsb2FkGAggASgMEhMKC3RyYWNlcGFyZW50GAkgASgJIlQKBVJlcGx5EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEg8KB3BheWxvYWQYAyABKAwiPQoPRXhjaGFuZ2VSZXF1ZXN0EioKBWl0ZW1zGAEgAygLMhsub2NlYW5jaGF0LnJvdXRlci52MS5VcGxpbmsiPQoQRXhjaGFuZ2VSZXNwb25zZRIpCgVpdGVtcxgBIAMoCzIaLm9jZWFuY2hhdC5yb3V0ZXIudjEuUmVwbHkiEgoQR2V0TGltaXRzUmVxdWVzdCJBChFHZXRMaW1pdHNSZXNwb25zZRIsCgZsaW1pdHMYASABKAsyHC5vY2VhbmNoYXQuZ2F0ZXdheS52MS5MaW1pdHMy0QEKEVJvdXRlck1lc2hTZXJ2aWNlElsKCEV4Y2hhbmdlEiQub2NlYW5jaGF0LnJvdXRlci52MS5FeGNoYW5nZVJlcXVlc3QaJS5vY2VhbmNoYXQucm91dGVyLnYxLkV4Y2hhbmdlUmVzcG9uc2UoATABEl8KCUdldExpbWl0cxIlLm9jZWFuY2hhdC5yb3V0ZXIudjEuR2V0TGltaXRzUmVxdWVzdBomLm9jZWFuY2hhdC5yb3V0ZXIudjEuR2V0TGltaXRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_oceanchat_errors_v1_failure, file_oceanchat_gateway_v1_packet, file_oceanchat_records_v1_codec]);
 
 /**
  * A packet as it came from a socket, with what the gateway knows of the connection.
@@ -171,6 +173,42 @@ export const ExchangeResponseSchema: GenMessage<ExchangeResponse> = /*@__PURE__*
   messageDesc(file_oceanchat_router_v1_router_mesh_service, 3);
 
 /**
+ * Asks what is accepted from clients.
+ *
+ * @generated from message oceanchat.router.v1.GetLimitsRequest
+ */
+export type GetLimitsRequest = Message<"oceanchat.router.v1.GetLimitsRequest"> & {
+};
+
+/**
+ * Describes the message oceanchat.router.v1.GetLimitsRequest.
+ * Use `create(GetLimitsRequestSchema)` to create a new message.
+ */
+export const GetLimitsRequestSchema: GenMessage<GetLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_router_v1_router_mesh_service, 4);
+
+/**
+ * What is accepted from clients.
+ *
+ * @generated from message oceanchat.router.v1.GetLimitsResponse
+ */
+export type GetLimitsResponse = Message<"oceanchat.router.v1.GetLimitsResponse"> & {
+  /**
+   * All but `max_frame_bytes`, which is the gateway's own.
+   *
+   * @generated from field: oceanchat.gateway.v1.Limits limits = 1;
+   */
+  limits?: Limits | undefined;
+};
+
+/**
+ * Describes the message oceanchat.router.v1.GetLimitsResponse.
+ * Use `create(GetLimitsResponseSchema)` to create a new message.
+ */
+export const GetLimitsResponseSchema: GenMessage<GetLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_router_v1_router_mesh_service, 5);
+
+/**
  * Reads what clients send and brings it to the service that can carry it out.
  *
  * @generated from service oceanchat.router.v1.RouterMeshService
@@ -185,6 +223,16 @@ export const RouterMeshService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof ExchangeRequestSchema;
     output: typeof ExchangeResponseSchema;
+  },
+  /**
+   * Says what is accepted from clients, for gateways to announce: the router's own limits and those of the services behind it.
+   *
+   * @generated from rpc oceanchat.router.v1.RouterMeshService.GetLimits
+   */
+  getLimits: {
+    methodKind: "unary";
+    input: typeof GetLimitsRequestSchema;
+    output: typeof GetLimitsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_oceanchat_router_v1_router_mesh_service, 0);
