@@ -29,6 +29,7 @@ function suites(): Suite[] {
         spec: `${folder}/test/integration/**/*.test.ts`,
         limitMs: 300_000,
       })),
+    { name: "message log", spec: "tests/log/**/*.test.ts", limitMs: 420_000 },
     { name: "end to end", spec: "tests/e2e/**/*.test.ts", limitMs: 600_000 },
   ];
 }
