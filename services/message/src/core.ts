@@ -3,29 +3,36 @@ import type {
   AppendUserRecordRequest,
 } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import type {
+  ConfirmRequest,
   EditMessageRequest,
   MarkReadRequest,
   ReactRequest,
   RecallMessageRequest,
   SendMessageRequest,
+  SetTypingRequest,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { type Appended, Appender } from "./core/append.ts";
 import { editDraft, recallDraft } from "./core/changes.ts";
+import { Delivered, type DeliveredNeeds } from "./core/delivered.ts";
 import { userLog, uuidOf } from "./core/log.ts";
 import { messageDraft } from "./core/message.ts";
 import { Permissions } from "./core/permissions.ts";
 import { Reactions } from "./core/reactions.ts";
 import { ReadCursors } from "./core/read-cursors.ts";
 import { namedConversation, serviceDraft } from "./core/service-record.ts";
+import { Signals } from "./core/signals.ts";
 import { Targets } from "./core/targets.ts";
 import type { MessageSender } from "./core/writing.ts";
-import type { Clock, LogStream, PermissionPeers, RecordStore } from "./ports.ts";
+import type { Clock, DeliveredStore, Journal, LogStream, PermissionPeers, RecordStore, SignalOutlet } from "./ports.ts";
 
 /** What the core needs. */
 export interface MessagePorts {
   readonly stream: LogStream;
   readonly store: RecordStore;
   readonly peers: PermissionPeers;
+  readonly signals: SignalOutlet;
+  readonly delivered: DeliveredStore;
+  readonly journal: Journal;
   readonly clock: Clock;
   /** Makes a UUIDv7. */
   newId(): string;
@@ -55,6 +62,12 @@ export interface MessageCore {
   react(sender: MessageSender, request: Omit<ReactRequest, "$typeName">, traceparent: string): Promise<Appended>;
   /** Moves a read cursor. */
   markRead(sender: MessageSender, request: MarkReadRequest, traceparent: string): Promise<void>;
+  /** Tells the others that a user is typing. */
+  setTyping(sender: MessageSender, request: SetTypingRequest, traceparent: string): Promise<void>;
+  /** Notes how far a device has received a conversation. */
+  confirm(sender: MessageSender, request: ConfirmRequest, traceparent: string): Promise<void>;
+  /** Writes what devices have confirmed; to be called every second and at the end. Never rejects. */
+  flushDelivered(): Promise<void>;
   /** Appends another service's record to a conversation. */
   appendToConversation(request: AppendConversationRecordRequest, traceparent: string): Promise<Appended>;
   /** Appends another service's record to a user's own log. */
@@ -65,6 +78,7 @@ const ANSWER_MS = 2000;
 const ALLOW_MS = 1000;
 /** How many messages, reactions and read cursors are remembered, each. */
 const REMEMBERED = 20_000;
+const DELIVERED = { batch: 1000, waiting: 50_000, remembered: 50_000 };
 
 /** Makes the core. */
 export function createMessageCore(ports: MessagePorts, settings: MessageSettings): MessageCore {
@@ -83,7 +97,11 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
   const targets = new Targets(stream, store, REMEMBERED);
   const context = { stream, store, clock, permissions, targets, newId };
   const reactions = new Reactions(context, REMEMBERED);
-  const cursors = new ReadCursors(context, appender, REMEMBERED);
+  const signals = new Signals(permissions, clock, ports.signals, REMEMBERED);
+  const cursors = new ReadCursors(context, appender, REMEMBERED, (log, userId, readSeq) =>
+    signals.receipt(log, userId, { readSeq, deliveredSeq: 0n }),
+  );
+  const delivered = deliveredCursors(ports, permissions, appender, signals);
   // Whatever is wrong with a request is a rejection, hence async; drafts join their queue before the first await.
   return {
     send: async (sender, request, traceparent) => appender.append(messageDraft(context, sender, request, traceparent)),
@@ -93,9 +111,23 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
       appender.append(recallDraft(context, recallWindowMs, sender, request, traceparent)),
     react: async (sender, request, traceparent) => appender.append(reactions.draft(sender, request, traceparent)),
     markRead: async (sender, request, traceparent) => cursors.move(sender, request, traceparent),
+    setTyping: async (sender, request, traceparent) => signals.typing(sender, request, traceparent),
+    confirm: async (sender, request, traceparent) => delivered.confirm(sender, request, traceparent),
+    flushDelivered: () => delivered.flush(),
     appendToConversation: async (request, traceparent) =>
       appender.append(serviceDraft(namedConversation(request.conversationId), request, newId(), traceparent)),
     appendToUser: async (request, traceparent) =>
       appender.append(serviceDraft(userLog(uuidOf("user_id", request.userId)), request, newId(), traceparent)),
   };
+}
+
+function deliveredCursors(
+  { delivered: store, clock, journal }: MessagePorts,
+  permissions: Permissions,
+  appender: Appender,
+  signals: Signals,
+): Delivered {
+  const moved: DeliveredNeeds["moved"] = (log, userId, deliveredSeq) =>
+    signals.receipt(log, userId, { readSeq: 0n, deliveredSeq });
+  return new Delivered({ permissions, appender, clock, store, journal, moved }, DELIVERED);
 }

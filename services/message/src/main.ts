@@ -8,12 +8,17 @@ import type { Host } from "@oceanchat/runtime/host";
 import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { v7 } from "uuid";
+import { openSignals } from "./bus/signals.ts";
 import { openLogStream } from "./bus.ts";
 import { messageKeys } from "./config.ts";
 import { createMessageCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
+import type { Journal } from "./ports.ts";
 import { messageHandlers, messageMeshHandlers } from "./service.ts";
 import { openStore } from "./store.ts";
+
+/** How long what devices confirm waits for being written, in milliseconds. */
+const DELIVERED_FLUSH_MS = 1000;
 
 /** Starts message. */
 export async function start(host: Host): Promise<void> {
@@ -29,14 +34,32 @@ export async function start(host: Host): Promise<void> {
     pause: (ms: number) => sleep((ms * (1 + Math.random())) / 2),
   };
   const core = createMessageCore(
-    { stream: openLogStream(bus, host.log), store, peers, clock, newId: () => v7() },
+    {
+      stream: openLogStream(bus, host.log),
+      signals: openSignals(bus),
+      store,
+      delivered: store,
+      peers,
+      clock,
+      journal: journalOf(host.log),
+      newId: () => v7(),
+    },
     config,
   );
+  host.defer("delivered cursors", () => core.flushDelivered());
+  host.every("delivered cursors", DELIVERED_FLUSH_MS, () => core.flushDelivered());
   await host.serve({
     public: [implement(MessageService, messageHandlers(core))],
     mesh: [implement(MessageMeshService, messageMeshHandlers(core, host.tracing))],
     verify: host.tokenVerifier(peers.signingKeys),
   });
+}
+
+function journalOf(log: Host["log"]): Journal {
+  return {
+    deliveredWaits: (cursors, error) => log.warn({ err: error, cursors }, "delivered cursors wait for the store"),
+    deliveredDropped: (cursors) => log.warn({ cursors }, "delivered cursors were given up: devices confirm again"),
+  };
 }
 
 if (import.meta.main) await runProcess("message", messageKeys, start);

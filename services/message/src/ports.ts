@@ -1,5 +1,6 @@
 import type { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import type { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
+import type { ConversationSignal } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { Published } from "@oceanchat/runtime/bus-types";
@@ -72,4 +73,36 @@ export interface Clock {
   steady(): number;
   /** Waits a random time of up to `ms`, at least half of it. */
   pause(ms: number): Promise<void>;
+}
+
+/** Where signals go, at most once. */
+export interface SignalOutlet {
+  send(signal: ConversationSignal): void;
+}
+
+/** How far a device has received a conversation. */
+export interface DeliveredCursor {
+  readonly userId: string;
+  readonly conversationId: string;
+  readonly deviceId: string;
+  readonly deliveredSeq: bigint;
+  /** When it moved, in milliseconds since the epoch. */
+  readonly movedMs: number;
+}
+
+/** The delivered cursors, which are written by this service alone. */
+export interface DeliveredStore {
+  /**
+   * Moves cursors forward; one that is further already stays. Gives those that the store refuses. Rejects with OUTCOME_UNKNOWN when
+   * it doesn't answer: repeating does no harm.
+   */
+  save(cursors: readonly DeliveredCursor[]): Promise<ReadonlySet<DeliveredCursor>>;
+}
+
+/** What an operator should know. */
+export interface Journal {
+  /** The store doesn't take delivered cursors: so many wait. */
+  deliveredWaits(cursors: number, error: unknown): void;
+  /** So many delivered cursors were given up; their devices confirm again. */
+  deliveredDropped(cursors: number): void;
 }

@@ -21,6 +21,14 @@ export const messageHandlers = (core: MessageCore): Handlers<typeof MessageServi
     await core.markRead(callerOf(context), request, context.traceparent);
     return {};
   },
+  async setTyping(request, context) {
+    await core.setTyping(callerOf(context), request, context.traceparent);
+    return {};
+  },
+  async confirm(request, context) {
+    await core.confirm(callerOf(context), request, context.traceparent);
+    return {};
+  },
 });
 
 /** What other services may call. */
@@ -39,8 +47,8 @@ const SPANS: Readonly<Record<UserCommand["case"], string | undefined>> = {
   recallMessage: "message.recall",
   react: "message.react",
   markRead: "message.mark_read",
-  typing: undefined,
-  confirm: undefined,
+  typing: "message.typing",
+  confirm: "message.confirm",
   updateSettings: undefined,
 };
 
@@ -78,6 +86,12 @@ async function carryOut(
       return core.react(sender, command.value, traceparent);
     case "markRead":
       await core.markRead(sender, command.value, traceparent);
+      return undefined;
+    case "typing":
+      await core.setTyping(sender, command.value, traceparent);
+      return undefined;
+    case "confirm":
+      await core.confirm(sender, command.value, traceparent);
       return undefined;
     default:
       throw shared.unimplemented(`the command ${command.case} is not implemented`);

@@ -9,7 +9,8 @@ import {
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
 import { within } from "./deadline.ts";
-import type { RecordStore } from "./ports.ts";
+import type { DeliveredStore, RecordStore } from "./ports.ts";
+import { openDelivered } from "./store/delivered.ts";
 
 /** The fields that are read; the message store is written by persistence-writer alone, which also keeps its indexes. */
 interface HeadDocument {
@@ -31,7 +32,7 @@ interface ReactionDocument {
 }
 
 /** The store with its connection. */
-export interface MongoRecordStore extends RecordStore {
+export interface MongoMessageStore extends RecordStore, DeliveredStore {
   close(): Promise<void>;
 }
 
@@ -39,8 +40,8 @@ export interface MongoRecordStore extends RecordStore {
 const READ_MS = 2_000;
 
 /** Connects to the store. */
-export const openStore = (options: MongoOptions): Promise<MongoRecordStore> =>
-  openMongo({ ...options, waitMs: READ_MS }, storeOver);
+export const openStore = (options: MongoOptions): Promise<MongoMessageStore> =>
+  openMongo({ ...options, waitMs: READ_MS }, async (db) => ({ ...storeOver(db), ...(await openDelivered(db)) }));
 
 function storeOver(db: Db): RecordStore {
   const heads = db.collection<HeadDocument>(getOption(StoredHeadSchema, collection));

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { MarkReadRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { ReadCursorBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { Appender } from "./append.ts";
-import { targetLog, userLog, uuidOf } from "./log.ts";
+import { type DirectLog, type GroupLog, targetLog, userLog, uuidOf } from "./log.ts";
 import { RecentMap } from "./recent-map.ts";
 import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 
@@ -13,12 +13,20 @@ import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 export class ReadCursors {
   readonly #context: WriteContext;
   readonly #appender: Appender;
+  readonly #moved: (log: GroupLog | DirectLog, userId: string, readSeq: bigint) => void;
   /** The last record of each user's cursor of each conversation. */
   readonly #cursors: RecentMap<Record>;
 
-  constructor(context: WriteContext, appender: Appender, remembered: number) {
+  /** `moved` is told of every cursor that has moved. */
+  constructor(
+    context: WriteContext,
+    appender: Appender,
+    remembered: number,
+    moved: (log: GroupLog | DirectLog, userId: string, readSeq: bigint) => void,
+  ) {
     this.#context = context;
     this.#appender = appender;
+    this.#moved = moved;
     this.#cursors = new RecentMap(remembered);
   }
 
@@ -34,7 +42,7 @@ export class ReadCursors {
     const own = userLog(userId);
     const record = recordOf(this.#context, own, sender, userId);
     record.body = { case: "readCursor", value: create(ReadCursorBodySchema, { conversationId: log.id, seq }) };
-    await this.#appender.append({
+    const { duplicate } = await this.#appender.append({
       log: own,
       messageId: `s:${own.id}:read:${log.id}:${seq}`,
       record,
@@ -48,6 +56,7 @@ export class ReadCursors {
       },
       traceparent,
     });
+    if (!duplicate) this.#moved(log, userId, seq);
   }
 
   /** The cursor's last record if it is at that seq or further. */

@@ -78,7 +78,8 @@ describe("message", () => {
     const tooLong = saying("x".repeat(8193), wanted);
     await refusedInPublic(one.as(alice).sendMessage(tooLong), Code.InvalidArgument, "INVALID_FIELD");
     await refusedInPublic(one.as(alice).markRead({}), Code.InvalidArgument, "INVALID_FIELD");
-    await refusedInPublic(one.as(alice).confirm({}), Code.Unimplemented, "UNIMPLEMENTED");
+    await refusedInPublic(one.as(alice).confirm({}), Code.InvalidArgument, "INVALID_FIELD");
+    await refusedInPublic(one.as(alice).setTyping({}), Code.InvalidArgument, "INVALID_FIELD");
     const strangers = saying("hi", { ...wanted, target: { case: "conversationId", value: `d_${alice}_${bob}` } });
     await assert.rejects(one.send(carol, strangers), reason("NOT_A_MEMBER"));
     peers.state.send = SendVerdict.ALL_MUTED;

@@ -6,6 +6,7 @@ import {
   RecallMessageRequestSchema,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { createMessageCore } from "../../src/core.ts";
+import { fakeSignals } from "./fake-signals.ts";
 import { FakeClock, FakePeers, FakeStore, SETTINGS, saying, uuid } from "./fakes.ts";
 import { ModelStream } from "./model-stream.ts";
 
@@ -21,7 +22,8 @@ export function instance(stream = new ModelStream()) {
   const store = new FakeStore();
   const peers = new FakePeers();
   const clock = new FakeClock();
-  const core = createMessageCore({ stream, store, peers, clock, newId: () => uuid(++ids) }, SETTINGS);
+  const passing = fakeSignals();
+  const core = createMessageCore({ stream, store, peers, clock, newId: () => uuid(++ids), ...passing }, SETTINGS);
   const say = async (userId: string, text = "hi") => {
     const request = saying(text, { target: { case: "groupId", value: team }, clientMessageId: uuid(++ids) });
     return (await core.send(phoneOf(userId), request, "")).record;
@@ -37,5 +39,5 @@ export function instance(stream = new ModelStream()) {
     core.react(phoneOf(userId), create(ReactRequestSchema, { conversationId, recordId, emoji, removed }), "");
   const markRead = (userId: string, seq: bigint, where = conversationId) =>
     core.markRead(phoneOf(userId), create(MarkReadRequestSchema, { conversationId: where, seq }), "");
-  return { stream, store, peers, clock, core, say, edit, recall, react, markRead };
+  return { stream, store, peers, clock, ...passing, core, say, edit, recall, react, markRead };
 }

@@ -8,6 +8,7 @@ import {
 import { TextEntitySchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { createMessageCore } from "../../src/core.ts";
+import { fakeSignals } from "../support/fake-signals.ts";
 import { FakeClock, FakePeers, FakeStore, gate, reason, SETTINGS, saying, uuid } from "../support/fakes.ts";
 import { ModelStream } from "../support/model-stream.ts";
 
@@ -23,7 +24,7 @@ function setUp(stream = new ModelStream()) {
   const peers = new FakePeers();
   const clock = new FakeClock();
   const newId = () => uuid(++ids);
-  const core = createMessageCore({ stream, store, peers, clock, newId }, SETTINGS);
+  const core = createMessageCore({ stream, store, peers, clock, newId, ...fakeSignals() }, SETTINGS);
   return { stream, store, peers, clock, core };
 }
 

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { CommandSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import {
+  ConfirmRequestSchema,
   EditMessageRequestSchema,
   MarkReadRequestSchema,
   ReactRequestSchema,
   RecallMessageRequestSchema,
   RemoveReactionRequestSchema,
+  SetTypingRequestSchema,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import type { CallContext } from "@oceanchat/runtime/handlers";
 import { noTracing } from "@oceanchat/runtime/trace";
 import { createMessageCore } from "../../src/core.ts";
 import { messageHandlers, messageMeshHandlers } from "../../src/service.ts";
+import { fakeSignals } from "../support/fake-signals.ts";
 import { FakeClock, FakePeers, FakeStore, reason, SETTINGS, saying, uuid } from "../support/fakes.ts";
 import { ModelStream } from "../support/model-stream.ts";
 
@@ -27,9 +30,11 @@ function setUp() {
     peers: new FakePeers(),
     clock: new FakeClock(),
     newId: () => uuid(ids++),
+    ...fakeSignals(),
   };
   const core = createMessageCore(ports, SETTINGS);
-  return { stream, open: messageHandlers(core), mesh: messageMeshHandlers(core, noTracing) };
+  const { signals } = ports;
+  return { core, signals, stream, open: messageHandlers(core), mesh: messageMeshHandlers(core, noTracing) };
 }
 
 function contextOf(userId: string | undefined): CallContext {
@@ -82,6 +87,8 @@ describe("MessageService about a message", () => {
       async () => open.react?.(create(ReactRequestSchema), nobody),
       async () => open.removeReaction?.(create(RemoveReactionRequestSchema), nobody),
       async () => open.markRead?.(create(MarkReadRequestSchema), nobody),
+      async () => open.setTyping?.(create(SetTypingRequestSchema), nobody),
+      async () => open.confirm?.(create(ConfirmRequestSchema), nobody),
     ]) {
       await assert.rejects(call, reason("TOKEN_INVALID"));
     }
@@ -128,11 +135,19 @@ describe("MessageMeshService.Dispatch", () => {
     );
   });
 
-  for (const name of ["typing", "confirm"]) {
-    it(`answers ${name} with UNIMPLEMENTED`, async () => {
-      await assert.rejects(dispatch({ sender, command: { case: name, value: {} } }), reason("UNIMPLEMENTED"));
-    });
-  }
+  it("tells of typing and notes confirmations without a record", async () => {
+    const { core, mesh, signals, stream } = setUp();
+    const answerTo = async (command: MessageInitShape<typeof CommandSchema>["command"] & object) =>
+      (await mesh.dispatch?.(create(CommandSchema, { sender, command }), contextOf(undefined)))?.result;
+    const sent = await answerTo({ case: "sendMessage", value: request });
+    assert.ok(sent?.case === "accepted");
+    const { conversationId = "" } = sent.value;
+    assert.equal((await answerTo({ case: "typing", value: { conversationId, active: true } }))?.case, "done");
+    assert.equal((await answerTo({ case: "confirm", value: { conversationId, seq: 1n } }))?.case, "done");
+    await core.flushDelivered();
+    assert.deepEqual(signals.lines(), [`typing ${alice} true`, `receipt ${alice} 0/1`]);
+    assert.equal(stream.stored.length, 1);
+  });
 
   it("answers an unknown command with UNIMPLEMENTED, one without a sender with MALFORMED", async () => {
     await assert.rejects(dispatch({ sender }), reason("UNIMPLEMENTED"));
