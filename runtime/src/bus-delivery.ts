@@ -87,18 +87,24 @@ export class Delivery implements Delivered {
  * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<nanoseconds>.<pending>`, or with a
  * domain and an account hash after `ACK` and a random token at the end.
  */
-function parseReply(reply: string): { deliveries: number; sequence: number; nanos: number } {
+export function parseReply(reply: string): {
+  deliveries: number;
+  sequence: number;
+  consumerSequence: number;
+  nanos: number;
+} {
   const parts = reply.split(".");
   const first = parts.length === 9 ? 4 : 6;
-  const [deliveries, sequence, , nanos] = parts.slice(first, first + 4).map(Number);
+  const [deliveries, sequence, consumerSequence, nanos] = parts.slice(first, first + 4).map(Number);
   if (
     parts[1] !== "ACK" ||
     deliveries === undefined ||
     sequence === undefined ||
+    consumerSequence === undefined ||
     nanos === undefined ||
     !(sequence > 0)
   ) {
     throw new TypeError(`not a message of a consumer: ${reply}`);
   }
-  return { deliveries, sequence, nanos };
+  return { deliveries, sequence, consumerSequence, nanos };
 }

@@ -1,7 +1,7 @@
-import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io/transport-node";
 import type { Link } from "./bus-link.ts";
-import type { ReadOptions, StoredMessage } from "./bus-types.ts";
+import type { ReadOptions, StoredMessage, StreamPosition } from "./bus-types.ts";
 import { shared } from "./fail.ts";
 
 const BATCH_TIMEOUT_MS = 5000;
@@ -21,6 +21,26 @@ export async function readOne(
     return found === null ? undefined : storedMessage(found);
   } catch (error) {
     throw shared.unavailable(`stream ${stream} can't be read`, error);
+  }
+}
+
+/** Where a stream ends, as its leader knows it. */
+export async function positionOf(jsm: JetStreamManager, stream: string): Promise<StreamPosition> {
+  try {
+    const { created, state } = await jsm.streams.info(stream);
+    return { lastSequence: state.last_seq, createdMs: Date.parse(String(created)) };
+  } catch (error) {
+    throw shared.unavailable(`stream ${stream} can't be read`, error);
+  }
+}
+
+/** Up to where a consumer has acknowledged everything. */
+export async function ackFloorOf(jsm: JetStreamManager, stream: string, consumer: string): Promise<number | undefined> {
+  try {
+    return (await jsm.consumers.info(stream, consumer)).ack_floor.stream_seq;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.ConsumerNotFound) return undefined;
+    throw shared.unavailable(`consumer ${consumer} of ${stream} can't be read`, error);
   }
 }
 

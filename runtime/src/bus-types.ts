@@ -185,6 +185,38 @@ export interface ReadOptions {
   readonly leader?: boolean;
 }
 
+/** Where a stream ends. */
+export interface StreamPosition {
+  /** The last message that it ever held; 0 when there was none. */
+  readonly lastSequence: number;
+  /** When it was made, in milliseconds since the epoch: it tells a stream from one that was made anew under its name. */
+  readonly createdMs: number;
+}
+
+/** How a stream is followed. */
+export interface FollowOptions {
+  readonly stream: string;
+  /**
+   * Asked whenever following begins: at start, after a lost connection, when the stream was made anew. Gives the sequence of the
+   * first message to see. Where it throws it is asked again, in growing intervals.
+   */
+  from(position: StreamPosition): Promise<number>;
+  /** Called for every message from there on, in order; after a new beginning for some of them again. */
+  handle(message: { readonly subject: string; readonly sequence: number }): void;
+}
+
+/** A stream that is being followed. */
+export interface Following {
+  /**
+   * Resolves when everything up to there was handled. UNAVAILABLE when that takes longer than `timeoutMs`, for instance because
+   * the connection is lost.
+   */
+  reached(position: StreamPosition, timeoutMs: number): Promise<void>;
+  /** Begins anew; the reason is for the log. */
+  restart(why?: string): void;
+  stop(): Promise<void>;
+}
+
 /** The service's connection to NATS: durable streams and at-most-once signals. */
 export interface Bus {
   /**
@@ -206,6 +238,12 @@ export interface Bus {
    * more.
    */
   bySubjectFrom(stream: string, subject: string, startSequence: number, limit: number): Promise<StoredMessage[]>;
+  /** Where a stream ends, as its leader knows it: whatever was acknowledged before the call lies at or before that. */
+  position(stream: string): Promise<StreamPosition>;
+  /** Up to where a durable consumer has acknowledged everything; undefined when there is no such consumer. */
+  ackFloor(stream: string, consumer: string): Promise<number | undefined>;
+  /** Sees the subject and the place of every message of a stream, not its data; for what must know what has come lately. */
+  follow(options: FollowOptions): Following;
   /**
    * Sends to whoever listens now. At most once: nothing is kept, nothing is retried, dropped (false) while
    * disconnected.

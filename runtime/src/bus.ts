@@ -2,20 +2,24 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { LaneConsumption } from "./bus-consume.ts";
+import { Follower } from "./bus-follow.ts";
 import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
 import { PublishWindow } from "./bus-publish.ts";
-import { readFrom, readOne } from "./bus-read.ts";
+import { ackFloorOf, positionOf, readFrom, readOne } from "./bus-read.ts";
 import { ensureConsumer, ensureStream } from "./bus-setup.ts";
 import type {
   Bus,
   ConsumeOptions,
   ConsumerSpec,
   Consumption,
+  Following,
+  FollowOptions,
   Published,
   PublishOptions,
   ReadOptions,
   StoredMessage,
   StreamOverrides,
+  StreamPosition,
 } from "./bus-types.ts";
 import { type DeclaredStream, streamOf } from "./streams.ts";
 
@@ -47,6 +51,7 @@ class NatsBus implements Bus {
    */
   readonly #specs = new Map<string, ConsumerSpec>();
   readonly #consumptions = new Set<Consumption>();
+  readonly #followers = new Set<Follower>();
   readonly #overrides: StreamOverrides;
   #dead: DeclaredStream | undefined;
 
@@ -86,6 +91,20 @@ class NatsBus implements Bus {
 
   bySubjectFrom(stream: string, subject: string, startSequence: number, limit: number): Promise<StoredMessage[]> {
     return readFrom(this.#link, stream, subject, startSequence, limit);
+  }
+
+  position(stream: string): Promise<StreamPosition> {
+    return positionOf(this.#jsm, stream);
+  }
+
+  ackFloor(stream: string, consumer: string): Promise<number | undefined> {
+    return ackFloorOf(this.#jsm, stream, consumer);
+  }
+
+  follow(options: FollowOptions): Following {
+    const follower = new Follower(this.#link, this.#jsm, options, () => this.#followers.delete(follower));
+    this.#followers.add(follower);
+    return follower;
   }
 
   signal(subject: string, data: Uint8Array): boolean {
@@ -136,7 +155,7 @@ class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#consumptions].map((consumption) => consumption.stop()));
+    await Promise.all([...this.#consumptions, ...this.#followers].map((running) => running.stop()));
     await this.#window.close(5000);
     await this.#link.close();
   }
