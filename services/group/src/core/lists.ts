@@ -1,3 +1,4 @@
+import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import { errors } from "../errors.ts";
 import type { Group, Member } from "../ports.ts";
@@ -80,9 +81,11 @@ export async function listMemberIds(
 export async function listMemberships(
   { members }: GroupContext,
   request: { readonly userId: string; readonly afterGroupId: string; readonly limit: number },
-): Promise<{ memberships: { groupId: string; fromSeq: bigint }[]; hasMore: boolean }> {
+): Promise<{ memberships: { groupId: string; fromSeq: bigint; joinTime: Timestamp }[]; hasMore: boolean }> {
   const limit = Math.min(request.limit || MAX_GROUP_IDS, MAX_GROUP_IDS);
   const found = await members.memberships(request.userId, request.afterGroupId, limit + 1);
-  const memberships = found.slice(0, limit).map(({ groupId, fromSeq }) => ({ groupId, fromSeq }));
+  const memberships = found
+    .slice(0, limit)
+    .map(({ groupId, fromSeq, joinTime }) => ({ groupId, fromSeq, joinTime: timestampFromDate(joinTime) }));
   return { memberships, hasMore: found.length > limit };
 }

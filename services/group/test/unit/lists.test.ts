@@ -67,7 +67,7 @@ describe("lists of groups and members", () => {
     const page = (afterGroupId: string, limit: number) => core.listMemberships({ userId: "c", afterGroupId, limit });
     const { memberships, hasMore } = await page("", 3);
     assert.deepEqual(
-      memberships,
+      memberships.map(({ groupId, fromSeq }) => ({ groupId, fromSeq })),
       ids.slice(1, 4).map((groupId) => ({ groupId, fromSeq: 1n })),
     );
     assert.equal(hasMore, true);
