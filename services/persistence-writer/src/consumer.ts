@@ -3,7 +3,8 @@ import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/
 import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bus-types";
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
-import { type WritableEntry, type WriterCore, type Written, writableEntry } from "./core.ts";
+import { type WritableEntry, writableEntry } from "./core/entry.ts";
+import type { WriterCore, Written } from "./core.ts";
 import { RecordRefusedError } from "./errors.ts";
 
 /** The durable consumer's name. */
@@ -46,7 +47,8 @@ export async function handleBatch(core: WriterCore, log: Host["log"], batch: rea
   const indexes: number[] = [];
   for (const [index, message] of batch.entries()) {
     try {
-      entries.push(writableEntry(decode(message), BigInt(message.sequence)));
+      const { sequence, messageId } = message;
+      entries.push(writableEntry(decode(message), { streamSequence: BigInt(sequence), messageId }));
       indexes.push(index);
     } catch (error) {
       outcomes[index] = { dead: error instanceof Error ? error.message : String(error) };

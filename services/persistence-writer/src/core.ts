@@ -1,17 +1,7 @@
-import { toBinary } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
-import type { LogEntry } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
-import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { WritableEntry } from "./core/entry.ts";
 import { changesOf } from "./core/fold.ts";
-import type { Head, RecordRow, Store, UserConversation } from "./ports.ts";
-
-/** An entry of the log that can be stored. */
-export interface WritableEntry {
-  readonly row: RecordRow;
-  readonly record: LogRecord;
-  /** The two users of a direct conversation; empty otherwise. */
-  readonly directUserIds: readonly string[];
-}
+import { headsOf, userConversationsOf } from "./core/heads.ts";
+import type { RecordRow, Store } from "./ports.ts";
 
 /**
  * What became of an entry:
@@ -30,46 +20,16 @@ export interface WriterCore {
   write(entries: readonly WritableEntry[]): Promise<readonly Written[]>;
 }
 
-/** What the store keeps of a log entry; throws a TypeError for one that can't be stored. */
-export function writableEntry({ record, audience }: LogEntry, streamSequence: bigint): WritableEntry {
-  if (record === undefined) throw new TypeError("no record");
-  const { conversationId, seq, recordId, senderUserId, acceptedTime, body } = record;
-  if (conversationId === "" || recordId === "" || seq === 0n) throw new TypeError("a record without id or seq");
-  if (acceptedTime === undefined) throw new TypeError("a record without a time");
-  const message = body.case === "message" ? body.value : undefined;
-  return {
-    row: {
-      recordId,
-      conversationId,
-      seq,
-      senderUserId,
-      clientMessageId: message?.clientMessageId || undefined,
-      // A body that this version doesn't know yet is kept all the same, inside the encoded record.
-      kind: body.case ?? "unknown",
-      streamSequence,
-      acceptedTime: timestampDate(acceptedTime),
-      record: toBinary(RecordSchema, record),
-      mentions: message?.mentions ?? [],
-      mentionsAll: message?.mentionsAll ?? false,
-    },
-    record,
-    directUserIds: audience.case === "direct" ? audience.value.userIds : [],
-  };
-}
-
 export function createWriterCore(store: Store): WriterCore {
   return {
     async write(entries) {
       const rows = entries.map(({ row }) => row);
       const written: Written[] = rows.map(() => ({ kind: "stored" }));
       // Before the records themselves: whoever finds a record in the store may rely on it that what it changes is there too.
-      await store.apply(changesOf(entries.map(({ record }) => record)));
+      await store.apply(changesOf(entries));
       for (const [index, answer] of await explain(store, rows, await store.insert(rows))) written[index] = answer;
       const inStore = entries.filter((_, index) => written[index]?.kind !== "contradicted");
-      await Promise.all([
-        store.moveHeads(headsOf(inStore.map(({ row }) => row))),
-        store.moveUserConversations(userConversationsOf(inStore)),
-      ]);
+      await Promise.all([store.moveHeads(headsOf(inStore)), store.moveUserConversations(userConversationsOf(inStore))]);
       return written;
     },
   };
@@ -109,32 +69,4 @@ async function storeRepeated(store: Store, row: RecordRow): Promise<Written> {
 
 function contradiction(row: RecordRow, reason: string): Written {
   return { kind: "contradicted", reason: `${row.conversationId}:${row.seq} ${row.recordId}: ${reason}` };
-}
-
-/** The last record of each log. */
-function headsOf(rows: readonly RecordRow[]): Head[] {
-  const last = new Map<string, RecordRow>();
-  for (const row of rows) {
-    const known = last.get(row.conversationId);
-    if (known === undefined || known.seq < row.seq) last.set(row.conversationId, row);
-  }
-  return [...last.values()].map(({ conversationId, seq, streamSequence, acceptedTime }) => ({
-    conversationId,
-    headSeq: seq,
-    streamSequence,
-    lastTime: acceptedTime,
-  }));
-}
-
-/** The last activity of each direct conversation, for both users. */
-function userConversationsOf(entries: readonly WritableEntry[]): UserConversation[] {
-  const last = new Map<string, WritableEntry>();
-  for (const entry of entries) {
-    if (entry.directUserIds.length === 0) continue;
-    const known = last.get(entry.row.conversationId);
-    if (known === undefined || known.row.seq < entry.row.seq) last.set(entry.row.conversationId, entry);
-  }
-  return [...last.values()].flatMap(({ row, directUserIds }) =>
-    directUserIds.map((userId) => ({ userId, conversationId: row.conversationId, lastTime: row.acceptedTime })),
-  );
 }

@@ -30,6 +30,12 @@ export interface Head {
   readonly headSeq: bigint;
   readonly streamSequence: bigint;
   readonly lastTime: Date;
+  /** The record at `headSeq`, encoded. */
+  readonly lastRecord: Uint8Array;
+  /** The highest message that these records recall. */
+  readonly lastRecalledSeq: bigint | undefined;
+  /** The highest of these messages that mentions everybody. */
+  readonly lastMentionAllSeq: bigint | undefined;
 }
 
 /** A direct conversation in a user's list (`StoredUserConversation` in proto). */
@@ -37,6 +43,7 @@ export interface UserConversation {
   readonly userId: string;
   readonly conversationId: string;
   readonly lastTime: Date;
+  readonly streamSequence: bigint;
 }
 
 /** What becomes of a message (`StoredMessageState` in proto): an edit, a recall or both. */
@@ -68,11 +75,43 @@ export interface ReadCursor {
   readonly readSeq: bigint;
 }
 
+/** What a record says of one setting. */
+export interface Setting<T> {
+  /** The record, in its user's own log. */
+  readonly seq: bigint;
+  readonly value: T;
+}
+
+/** What becomes of a user's settings for a conversation (`StoredConversationSettings` in proto). */
+export interface SettingsChange {
+  readonly userId: string;
+  readonly conversationId: string;
+  readonly pinned: Setting<boolean> | undefined;
+  /** The epoch for not at all. */
+  readonly mutedUntil: Setting<Date> | undefined;
+}
+
+/** A message that names a user (`StoredMention` in proto). */
+export interface Mention {
+  readonly userId: string;
+  readonly conversationId: string;
+  readonly seq: bigint;
+}
+
+/** Under which idempotency key a record that is no message was accepted (`StoredAppendKey` in proto). */
+export interface AppendKey extends Place {
+  readonly messageId: string;
+  readonly acceptedTime: Date;
+}
+
 /** What records change of other things than themselves. */
 export interface Changes {
   readonly messages: readonly MessageChange[];
   readonly reactions: readonly Reaction[];
   readonly readCursors: readonly ReadCursor[];
+  readonly settings: readonly SettingsChange[];
+  readonly mentions: readonly Mention[];
+  readonly appendKeys: readonly AppendKey[];
 }
 
 /** The message store. Every method may be repeated; every rejection means "unknown, try again". */

@@ -1,15 +1,19 @@
 import { getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
-import {
-  StoredHeadSchema,
-  StoredRecordSchema,
-  StoredUserConversationSchema,
-} from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { isDuplicateKey, type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
-import { type Collection, type Db, MongoBulkWriteError } from "mongodb";
+import { StoredRecordSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
+import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
+import type { Collection, Db } from "mongodb";
 import type { Changes, Head, RecordRow, Store, UserConversation } from "./ports.ts";
 import { applyChanges, type ChangeCollections, changeCollections, indexChanges } from "./store/changes.ts";
-import { refusal } from "./store/refusal.ts";
+import {
+  type HeadCollections,
+  headCollections,
+  headUpdate,
+  indexHeads,
+  userConversationUpdate,
+} from "./store/heads.ts";
+import { indexKeys, insertKeys, type KeyCollections, keyCollections } from "./store/keys.ts";
+import { type InTime, insertAll, inTimeOf, updateAll } from "./store/writes.ts";
 
 /** How long a write may take, in milliseconds: more than the largest batch needs. */
 const WRITE_MS = 10_000;
@@ -30,20 +34,6 @@ interface RecordDocument {
   mentionsAll?: true;
 }
 
-interface HeadDocument {
-  _id: string;
-  headSeq: bigint;
-  streamSequence: bigint;
-  lastTime: Date;
-}
-
-interface UserConversationDocument {
-  _id: string;
-  userId: string;
-  conversationId: string;
-  lastTime: Date;
-}
-
 /** Connects to the message store and makes its indexes. */
 export const openStore = (
   options: MongoOptions,
@@ -58,17 +48,17 @@ export const openStore = (
 /** The message store's writing side. */
 export class MongoStore implements Store {
   readonly #records: Collection<RecordDocument>;
-  readonly #heads: Collection<HeadDocument>;
-  readonly #userConversations: Collection<UserConversationDocument>;
+  readonly #heads: HeadCollections;
   readonly #changes: ChangeCollections;
-  readonly #writeMs: number;
+  readonly #keys: KeyCollections;
+  readonly #inTime: InTime;
 
   constructor(db: Db, writeMs: number) {
     this.#records = db.collection(getOption(StoredRecordSchema, collection));
-    this.#heads = db.collection(getOption(StoredHeadSchema, collection));
-    this.#userConversations = db.collection(getOption(StoredUserConversationSchema, collection));
+    this.#heads = headCollections(db);
     this.#changes = changeCollections(db);
-    this.#writeMs = writeMs;
+    this.#keys = keyCollections(db);
+    this.#inTime = inTimeOf(writeMs);
   }
 
   async createIndexes(): Promise<void> {
@@ -80,25 +70,19 @@ export class MongoStore implements Store {
         unique: true,
         partialFilterExpression: { clientMessageId: { $exists: true } },
       },
+      {
+        name: "mentionsAll",
+        key: { conversationId: 1, seq: 1 },
+        partialFilterExpression: { mentionsAll: { $exists: true } },
+      },
     ]);
-    await this.#userConversations.createIndexes([{ name: "list", key: { userId: 1, lastTime: -1 } }]);
+    await indexHeads(this.#heads);
     await indexChanges(this.#changes);
+    await indexKeys(this.#keys);
   }
 
-  async insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
-    try {
-      await this.#inTime((options) => this.#records.insertMany(rows.map(recordDocument), options));
-      return [];
-    } catch (error) {
-      if (!(error instanceof MongoBulkWriteError)) throw error;
-      const errors = [error.writeErrors].flat();
-      // A lost connection looks the same, but for the rows that it says nothing about.
-      const answered = error.insertedCount + errors.length === rows.length;
-      if (!answered || error.result.getWriteConcernError() !== undefined) throw error;
-      const other = errors.find((each) => !isDuplicateKey(each));
-      if (other !== undefined) throw refusal(other, error);
-      return errors.map(({ index }) => index);
-    }
+  insert(rows: readonly RecordRow[]): Promise<readonly number[]> {
+    return insertAll(this.#records, rows.map(recordDocument), this.#inTime);
   }
 
   async placesOf(recordIds: readonly string[]) {
@@ -114,43 +98,19 @@ export class MongoStore implements Store {
     return found?.recordId;
   }
 
-  apply(changes: Changes): Promise<void> {
-    return applyChanges(this.#changes, changes, (write) => this.#inTime(write));
+  async apply(changes: Changes): Promise<void> {
+    await Promise.all([
+      applyChanges(this.#changes, changes, this.#inTime),
+      insertKeys(this.#keys, changes, this.#inTime),
+    ]);
   }
 
-  async moveHeads(heads: readonly Head[]): Promise<void> {
-    if (heads.length === 0) return;
-    const moves = heads.map(({ conversationId, ...move }) => ({
-      updateOne: { filter: { _id: conversationId }, update: { $max: move }, upsert: true },
-    }));
-    await this.#inTime((options) => this.#heads.bulkWrite(moves, options));
+  moveHeads(heads: readonly Head[]): Promise<void> {
+    return updateAll(this.#heads.heads, heads.map(headUpdate), this.#inTime);
   }
 
-  async moveUserConversations(conversations: readonly UserConversation[]): Promise<void> {
-    if (conversations.length === 0) return;
-    const moves = conversations.map(({ userId, conversationId, lastTime }) => ({
-      updateOne: {
-        filter: { _id: `${userId}:${conversationId}` },
-        update: { $max: { lastTime }, $setOnInsert: { userId, conversationId } },
-        upsert: true,
-      },
-    }));
-    await this.#inTime((options) => this.#userConversations.bulkWrite(moves, options));
-  }
-
-  /**
-   * Gives a write up after a time. The driver waits for ever to write to a socket that it has closed itself, whatever its
-   * own timeouts are; but it heeds a signal at every step, though its types name one only for reads.
-   */
-  async #inTime(write: (options: { readonly ordered: false; readonly signal: AbortSignal }) => Promise<unknown>) {
-    const deadline = new AbortController();
-    const late = () => deadline.abort(new Error(`the store did not answer in ${this.#writeMs} ms`));
-    const timer = setTimeout(late, this.#writeMs);
-    try {
-      await write({ ordered: false, signal: deadline.signal });
-    } finally {
-      clearTimeout(timer);
-    }
+  moveUserConversations(conversations: readonly UserConversation[]): Promise<void> {
+    return updateAll(this.#heads.userConversations, conversations.map(userConversationUpdate), this.#inTime);
   }
 }
 

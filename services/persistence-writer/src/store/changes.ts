@@ -1,13 +1,14 @@
 import { getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import {
+  StoredConversationSettingsSchema,
   StoredMessageStateSchema,
   StoredReactionSchema,
   StoredReadCursorSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import { type AnyBulkWriteOperation, type Collection, type Db, type Document, MongoBulkWriteError } from "mongodb";
-import type { Changes, MessageChange, Reaction, ReadCursor } from "../ports.ts";
-import { refusal } from "./refusal.ts";
+import type { AnyBulkWriteOperation, Collection, Db, Document } from "mongodb";
+import type { Changes, MessageChange, Reaction, ReadCursor, Setting, SettingsChange } from "../ports.ts";
+import { type InTime, ifNewer, updateAll } from "./writes.ts";
 
 interface MessageStateDocument {
   _id: string;
@@ -36,11 +37,22 @@ interface ReadCursorDocument {
   readSeq: bigint;
 }
 
+interface SettingsDocument {
+  _id: string;
+  userId: string;
+  conversationId: string;
+  pinned?: boolean;
+  pinnedSeq?: bigint;
+  mutedUntil?: Date;
+  mutedSeq?: bigint;
+}
+
 /** Where changes are kept. */
 export interface ChangeCollections {
   readonly messageStates: Collection<MessageStateDocument>;
   readonly reactions: Collection<ReactionDocument>;
   readonly readCursors: Collection<ReadCursorDocument>;
+  readonly settings: Collection<SettingsDocument>;
 }
 
 export function changeCollections(db: Db): ChangeCollections {
@@ -48,10 +60,12 @@ export function changeCollections(db: Db): ChangeCollections {
     messageStates: db.collection(getOption(StoredMessageStateSchema, collection)),
     reactions: db.collection(getOption(StoredReactionSchema, collection)),
     readCursors: db.collection(getOption(StoredReadCursorSchema, collection)),
+    settings: db.collection(getOption(StoredConversationSettingsSchema, collection)),
   };
 }
 
-export async function indexChanges({ messageStates, reactions, readCursors }: ChangeCollections): Promise<void> {
+export async function indexChanges(to: ChangeCollections): Promise<void> {
+  const { messageStates, reactions, readCursors, settings } = to;
   await messageStates.createIndexes([
     {
       name: "recalled",
@@ -61,34 +75,17 @@ export async function indexChanges({ messageStates, reactions, readCursors }: Ch
   ]);
   await reactions.createIndexes([{ name: "target", key: { conversationId: 1, targetSeq: 1 } }]);
   await readCursors.createIndexes([{ name: "user", key: { userId: 1 } }]);
+  await settings.createIndexes([{ name: "user", key: { userId: 1 } }]);
 }
-
-/** Runs a write for a limited time. */
-type InTime = (
-  write: (options: { readonly ordered: false; readonly signal: AbortSignal }) => Promise<unknown>,
-) => Promise<void>;
 
 /** Every update compares seqs in the store, in one step: the same state comes of any order and of repeats. */
 export async function applyChanges(to: ChangeCollections, changes: Changes, inTime: InTime): Promise<void> {
   await Promise.all([
-    write(to.messageStates, changes.messages.map(messageUpdate), inTime),
-    write(to.reactions, changes.reactions.map(reactionUpdate), inTime),
-    write(to.readCursors, changes.readCursors.map(cursorUpdate), inTime),
+    updateAll(to.messageStates, changes.messages.map(messageUpdate), inTime),
+    updateAll(to.reactions, changes.reactions.map(reactionUpdate), inTime),
+    updateAll(to.readCursors, changes.readCursors.map(cursorUpdate), inTime),
+    updateAll(to.settings, changes.settings.map(settingsUpdate), inTime),
   ]);
-}
-
-async function write<T extends Document>(
-  to: Collection<T>,
-  updates: AnyBulkWriteOperation<T>[],
-  inTime: InTime,
-): Promise<void> {
-  if (updates.length === 0) return;
-  try {
-    await inTime((options) => to.bulkWrite(updates, options));
-  } catch (error) {
-    const [first] = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
-    throw first === undefined ? error : refusal(first, error);
-  }
 }
 
 function messageUpdate(change: MessageChange): AnyBulkWriteOperation<MessageStateDocument> {
@@ -149,7 +146,31 @@ function cursorUpdate({ userId, conversationId, readSeq }: ReadCursor): AnyBulkW
   };
 }
 
-/** The new value when the record is newer than the one that the field is from (a missing number is below every other). */
-function ifNewer(seq: bigint, seqField: string, value: unknown, field: string): Document {
-  return { $cond: [{ $gt: [seq, `$${seqField}`] }, { $literal: value }, `$${field}`] };
+/** Each setting by itself: the record with the highest seq that says something of it wins. */
+function settingsUpdate(change: SettingsChange): AnyBulkWriteOperation<SettingsDocument> {
+  const { userId, conversationId, pinned, mutedUntil } = change;
+  return {
+    updateOne: {
+      filter: { _id: `${userId}:${conversationId}` },
+      update: [
+        {
+          $set: {
+            userId: { $literal: userId },
+            conversationId: { $literal: conversationId },
+            ...settingOf("pinned", "pinnedSeq", pinned),
+            ...settingOf("mutedUntil", "mutedSeq", mutedUntil),
+          },
+        },
+      ],
+      upsert: true,
+    },
+  };
 }
+
+const settingOf = (field: string, seqField: string, setting: Setting<unknown> | undefined): Document =>
+  setting === undefined
+    ? {}
+    : {
+        [field]: ifNewer(setting.seq, seqField, setting.value, field),
+        [seqField]: { $max: [setting.seq, `$${seqField}`] },
+      };

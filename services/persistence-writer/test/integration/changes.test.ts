@@ -4,7 +4,8 @@ import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { Binary, type Db, type Document, MongoClient } from "mongodb";
-import { createWriterCore, type WritableEntry, writableEntry } from "../../src/core.ts";
+import { type WritableEntry, writableEntry } from "../../src/core/entry.ts";
+import { createWriterCore } from "../../src/core.ts";
 import { type MongoStore, openStore } from "../../src/store.ts";
 import {
   ALICE,
@@ -13,14 +14,26 @@ import {
   DIRECT,
   edit,
   entry,
+  GROUP,
   id,
+  mentioning,
   reaction,
   readCursor,
   recall,
+  settings,
   T0,
 } from "../support/entries.ts";
 
-const COLLECTIONS = ["message_states", "reactions", "read_cursors"];
+const COLLECTIONS = [
+  "message_states",
+  "reactions",
+  "read_cursors",
+  "conversation_settings",
+  "mentions",
+  "append_keys",
+  "conversation_heads",
+  "user_conversations",
+];
 const binary = (text: string) => new Binary(toBinary(ContentSchema, contentOf(text)));
 
 describe("what records change", () => {
@@ -45,12 +58,11 @@ describe("what records change", () => {
   });
 
   beforeEach(async () => {
-    await Promise.all(
-      [...COLLECTIONS, "records", "conversation_heads"].map((name) => db.collection(name).deleteMany({})),
-    );
+    await Promise.all([...COLLECTIONS, "records"].map((name) => db.collection(name).deleteMany({})));
   });
 
-  const writable = (...args: Parameters<typeof entry>) => writableEntry(entry(...args), BigInt(args[1]));
+  const writable = (...args: Parameters<typeof entry>) =>
+    writableEntry(entry(...args), { streamSequence: BigInt(args[1]), messageId: `key ${args[1]}` });
   const state = async (): Promise<Record<string, Document[]>> =>
     Object.fromEntries(
       await Promise.all(
@@ -70,7 +82,42 @@ describe("what records change", () => {
     writable(10, 10, recall(2)),
     writable(1, 11, readCursor(BOB, 4)),
     writable(2, 12, readCursor(BOB, 9)),
+    writable(3, 13, settings(BOB, { pinned: true, mutedUntilMs: T0 })),
+    writable(4, 14, settings(BOB, { mutedUntilMs: T0 + 9000 })),
+    writable(5, 15, settings(BOB, { pinned: false })),
+    writable(11, 16, mentioning(16, [ALICE, BOB], true)),
+    writable(12, 17, mentioning(17, [BOB])),
+    writable(13, 18, { conversationId: GROUP, ...recall(1) }),
   ];
+  const encoded = (recordId: number) => {
+    const row = log.find(({ row }) => row.recordId === id(recordId))?.row;
+    assert.ok(row);
+    return { seq: row.seq, lastTime: row.acceptedTime, lastRecord: new Binary(row.record) };
+  };
+  const head = (_id: string, recordId: number, marks: Record<string, bigint> = {}) => {
+    const { seq, ...last } = encoded(recordId);
+    return { _id, headSeq: seq, streamSequence: BigInt(recordId), ...last, ...marks };
+  };
+  const listed = (userId: string) => ({
+    _id: `${userId}:${DIRECT}`,
+    userId,
+    conversationId: DIRECT,
+    lastTime: new Date(T0 + 12_000),
+    streamSequence: 17n,
+  });
+  const mention = (userId: string, seq: number) => ({
+    _id: `${userId}:${DIRECT}:${seq}`,
+    userId,
+    conversationId: DIRECT,
+    seq: BigInt(seq),
+  });
+  const key = (recordId: number, seq: number, conversationId = DIRECT) => ({
+    _id: `key ${recordId}`,
+    recordId: id(recordId),
+    conversationId,
+    seq: BigInt(seq),
+    acceptedTime: new Date(T0 + seq * 1000),
+  });
   const reactionOf = (userId: string, seq: bigint, removed: boolean) => ({
     _id: `${DIRECT}:1:$👍:${userId}`,
     conversationId: DIRECT,
@@ -89,9 +136,42 @@ describe("what records change", () => {
     content: binary(text),
   });
   const final = {
-    message_states: [edited(1n, 5, "five"), { ...edited(2n, 9, "nine"), recallSeq: 10n }],
+    message_states: [
+      edited(1n, 5, "five"),
+      { ...edited(2n, 9, "nine"), recallSeq: 10n },
+      { _id: `${GROUP}:1`, conversationId: GROUP, seq: 1n, recallSeq: 13n },
+    ],
     reactions: [reactionOf(ALICE, 7n, true), reactionOf(BOB, 6n, false)],
     read_cursors: [{ _id: `${BOB}:${DIRECT}`, userId: BOB, conversationId: DIRECT, readSeq: 9n }],
+    conversation_settings: [
+      {
+        _id: `${BOB}:${DIRECT}`,
+        userId: BOB,
+        conversationId: DIRECT,
+        pinned: false,
+        pinnedSeq: 5n,
+        mutedUntil: new Date(T0 + 9000),
+        mutedSeq: 4n,
+      },
+    ],
+    mentions: [mention(ALICE, 11), mention(BOB, 11), mention(BOB, 12)],
+    append_keys: [
+      key(10, 10),
+      key(13, 3, `u_${BOB}`),
+      key(14, 4, `u_${BOB}`),
+      key(15, 5, `u_${BOB}`),
+      key(18, 13, GROUP),
+      key(3, 3),
+      key(5, 5),
+      key(8, 8),
+      key(9, 9),
+    ],
+    conversation_heads: [
+      head(DIRECT, 17, { lastRecalledSeq: 2n, lastMentionAllSeq: 11n }),
+      head(GROUP, 18, { lastRecalledSeq: 1n }),
+      head(`u_${BOB}`, 15),
+    ],
+    user_conversations: [listed(ALICE), listed(BOB)],
   };
 
   async function writeAll(store: MongoStore | undefined, batches: readonly (readonly WritableEntry[])[]) {
@@ -144,6 +224,11 @@ describe("what records change", () => {
       ]);
       assert.deepEqual(await state(), final, `round ${round}`);
     }
+  });
+
+  it("expires append keys after 7 days", async () => {
+    const expiry = (await db.collection("append_keys").indexes()).find(({ name }) => name === "expiry");
+    assert.deepEqual([expiry?.key, Number(expiry?.expireAfterSeconds)], [{ acceptedTime: 1 }, 7 * 86_400]);
   });
 
   it("keeps who a message mentions with the record", async () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { openRelay } from "@oceanchat/runtime/testing-relay";
-import { createWriterCore, type WriterCore, writableEntry } from "../../src/core.ts";
+import { writableEntry } from "../../src/core/entry.ts";
+import { createWriterCore, type WriterCore } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
 
@@ -24,7 +25,8 @@ describe("MongoStore", () => {
     await servers?.stop();
   });
 
-  const writable = (...args: Parameters<typeof entry>) => writableEntry(entry(...args), BigInt(args[1]) + 100n);
+  const writable = (...args: Parameters<typeof entry>) =>
+    writableEntry(entry(...args), { streamSequence: BigInt(args[1]) + 100n, messageId: undefined });
   const kinds = async (...batch: ReturnType<typeof writable>[]) => (await core.write(batch)).map(({ kind }) => kind);
 
   it("answers for each record of a mixed batch", async () => {

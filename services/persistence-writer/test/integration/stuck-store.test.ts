@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { pino } from "pino";
-import { createWriterCore, writableEntry } from "../../src/core.ts";
+import { writableEntry } from "../../src/core/entry.ts";
+import { createWriterCore } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { entry } from "../support/entries.ts";
 
@@ -42,7 +43,9 @@ describe("MongoStore and a server that takes nothing", () => {
       for (const socket of taken) socket.unpipe().pause();
       const text = "x".repeat(50_000);
       const body = { case: "message", value: { content: { kind: { case: "text", value: { text } } } } } as const;
-      const batch = Array.from({ length: 200 }, (_, n) => writableEntry(entry(n + 1, n + 1, { body }), BigInt(n + 1)));
+      const batch = Array.from({ length: 200 }, (_, n) =>
+        writableEntry(entry(n + 1, n + 1, { body }), { streamSequence: BigInt(n + 1), messageId: undefined }),
+      );
       await assert.rejects(createWriterCore(store).write(batch));
     } finally {
       await store.close();

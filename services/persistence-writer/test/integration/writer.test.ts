@@ -105,6 +105,7 @@ describe("persistence-writer", () => {
         headSeq: BigInt(count),
         streamSequence: BigInt(last.get(conversationId) ?? 0),
         lastTime: lastRow?.acceptedTime,
+        lastRecord: lastRow?.record,
       });
       assert.equal(lastRow?.streamSequence, BigInt(last.get(conversationId) ?? 0));
     }

@@ -60,3 +60,25 @@ export const readCursor = (userId: string, seq: number) => ({
   senderUserId: userId,
   body: { case: "readCursor" as const, value: { conversationId: DIRECT, seq: BigInt(seq) } },
 });
+
+/** In the user's own log: settings of the direct conversation. */
+export const settings = (userId: string, value: { readonly pinned?: boolean; readonly mutedUntilMs?: number }) => ({
+  conversationId: `u_${userId}`,
+  senderUserId: userId,
+  body: {
+    case: "conversationSettings" as const,
+    value: {
+      conversationId: DIRECT,
+      ...(value.pinned === undefined ? {} : { pinned: value.pinned }),
+      ...(value.mutedUntilMs === undefined ? {} : { mutedUntil: timestampFromMs(value.mutedUntilMs) }),
+    },
+  },
+});
+
+/** A message that names users, or everybody. */
+export const mentioning = (recordId: number, mentions: readonly string[], mentionsAll = false) => ({
+  body: {
+    case: "message" as const,
+    value: { clientMessageId: id(1_000_000 + recordId), mentions: [...mentions], mentionsAll },
+  },
+});

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { createWriterCore, writableEntry } from "../../src/core.ts";
-import { ALICE, BOB, DIRECT, entry, GROUP, id, recall, T0 } from "../support/entries.ts";
+import { writableEntry } from "../../src/core/entry.ts";
+import { createWriterCore } from "../../src/core.ts";
+import { ALICE, BOB, DIRECT, entry, GROUP, id, mentioning, recall, T0 } from "../support/entries.ts";
 import { MemoryStore } from "../support/memory-store.ts";
 
-const writable = (...args: Parameters<typeof entry>) => writableEntry(entry(...args), BigInt(args[1]) + 100n);
+const writable = (...args: Parameters<typeof entry>) =>
+  writableEntry(entry(...args), { streamSequence: BigInt(args[1]) + 100n, messageId: undefined });
+const at = { streamSequence: 1n, messageId: undefined };
 const STORED = { kind: "stored" };
 
 describe("writableEntry", () => {
@@ -48,11 +51,11 @@ describe("writableEntry", () => {
   });
 
   it("refuses what has no place in a log", () => {
-    assert.throws(() => writableEntry(create(LogEntrySchema), 1n), /no record/);
+    assert.throws(() => writableEntry(create(LogEntrySchema), at), /no record/);
     assert.throws(() => writable(0, 1), /without id or seq/);
     assert.throws(() => writable(1, 1, { recordId: "" }), /without id or seq/);
     assert.throws(
-      () => writableEntry(create(LogEntrySchema, { record: { conversationId: "c", seq: 1n, recordId: "r" } }), 1n),
+      () => writableEntry(create(LogEntrySchema, { record: { conversationId: "c", seq: 1n, recordId: "r" } }), at),
       /time/,
     );
   });
@@ -70,8 +73,25 @@ describe("WriterCore.write", () => {
       headSeq: 3n,
       streamSequence: 112n,
       lastTime: new Date(T0 + 3000),
+      lastRecord: batch[1]?.row.record,
+      lastRecalledSeq: undefined,
+      lastMentionAllSeq: undefined,
     });
     assert.deepEqual([...store.lists.keys()], [`${ALICE}:${DIRECT}`, `${BOB}:${DIRECT}`]);
+  });
+
+  it("moves a head with the furthest message that is recalled, and that mentions everybody", async () => {
+    const store = new MemoryStore();
+    const batch = [
+      writable(5, 14, mentioning(14, [], true)),
+      writable(7, 16, recall(3)),
+      writable(6, 15, recall(4)),
+      writable(4, 13, mentioning(13, [BOB], true)),
+    ];
+    await createWriterCore(store).write(batch);
+    const { headSeq, lastRecord, lastRecalledSeq, lastMentionAllSeq } = store.heads.get(DIRECT) ?? {};
+    assert.deepEqual([headSeq, lastRecalledSeq, lastMentionAllSeq], [7n, 4n, 5n]);
+    assert.equal(lastRecord, batch[1]?.row.record);
   });
 
   it("applies what records change before they are there, so that whoever finds them may rely on it", async () => {
