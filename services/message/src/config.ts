@@ -1,4 +1,4 @@
-import { addresses, integer } from "@oceanchat/runtime/config";
+import { addresses, integer, text } from "@oceanchat/runtime/config";
 import { mongoKeys, natsKeys } from "@oceanchat/runtime/server-keys";
 
 /** What message can be told. */
@@ -42,4 +42,19 @@ export const messageKeys = {
     31_536_000_000,
   ),
   recordBytes: integer("OCEANCHAT_MESSAGE_MAX_RECORD_BYTES", "The largest record, in bytes.", 32_768, 1_024, 60_000),
+  textBytes: integer("OCEANCHAT_MAX_TEXT_BYTES", "The longest text, in bytes of UTF-8.", 8_192, 1, 32_768),
+  mentions: integer("OCEANCHAT_MAX_MENTIONS", "How many different users a message may mention.", 50, 0, 100),
+  reactionKinds: integer("OCEANCHAT_MAX_REACTION_KINDS", "How many kinds of reactions a message may have.", 20, 1, 100),
+  wordsFile: text(
+    "OCEANCHAT_SENSITIVE_WORDS_FILE",
+    "A file with words that are refused, masked or flagged; empty for none. The README says how it is written.",
+    "",
+  ),
+  wordsReloadMs: integer(
+    "OCEANCHAT_SENSITIVE_WORDS_RELOAD_MS",
+    "How often that file is looked at for changes, in milliseconds.",
+    5_000,
+    100,
+    3_600_000,
+  ),
 } as const;

@@ -16,6 +16,7 @@ import { editDraft, recallDraft } from "./core/changes.ts";
 import { Delivered, type DeliveredNeeds } from "./core/delivered.ts";
 import { userLog, uuidOf } from "./core/log.ts";
 import { messageDraft } from "./core/message.ts";
+import { Moderation } from "./core/moderation.ts";
 import { Permissions } from "./core/permissions.ts";
 import { Reactions } from "./core/reactions.ts";
 import { ReadCursors } from "./core/read-cursors.ts";
@@ -48,6 +49,12 @@ export interface MessageSettings {
   readonly editWindowMs: number;
   /** How long a message may be recalled by its sender, in milliseconds. */
   readonly recallWindowMs: number;
+  /** The longest text, in bytes of UTF-8. */
+  readonly textBytes: number;
+  /** How many different users a message may mention. */
+  readonly mentions: number;
+  /** How many kinds of reactions a message may have. */
+  readonly reactionKinds: number;
 }
 
 /** The rules of writing to logs. */
@@ -72,6 +79,10 @@ export interface MessageCore {
   appendToConversation(request: AppendConversationRecordRequest, traceparent: string): Promise<Appended>;
   /** Appends another service's record to a user's own log. */
   appendToUser(request: AppendUserRecordRequest, traceparent: string): Promise<Appended>;
+  /** Replaces the list of sensitive words; returns how many rules it has. Throws when it can't be read: the old one stays. */
+  useWordList(text: string): number;
+  /** What is accepted, for clients to know. */
+  readonly limits: Omit<MessageSettings, "appendMs">;
 }
 
 const ANSWER_MS = 2000;
@@ -95,7 +106,9 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
     recordBytes,
   });
   const targets = new Targets(stream, store, REMEMBERED);
-  const context = { stream, store, clock, permissions, targets, newId };
+  const moderation = new Moderation();
+  const { appendMs: _, ...limits } = settings;
+  const context = { stream, store, clock, permissions, targets, moderation, limits, newId };
   const reactions = new Reactions(context, REMEMBERED);
   const signals = new Signals(permissions, clock, ports.signals, REMEMBERED);
   const cursors = new ReadCursors(context, appender, REMEMBERED, (log, userId, readSeq) =>
@@ -118,6 +131,8 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
       appender.append(serviceDraft(namedConversation(request.conversationId), request, newId(), traceparent)),
     appendToUser: async (request, traceparent) =>
       appender.append(serviceDraft(userLog(uuidOf("user_id", request.userId)), request, newId(), traceparent)),
+    useWordList: (text) => moderation.useList(text),
+    limits,
   };
 }
 

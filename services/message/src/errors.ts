@@ -18,6 +18,7 @@ export const errors = {
     fail(Code.InvalidArgument, ErrorReason.TOO_LARGE, `the record has ${size} bytes, at most ${limit} are allowed`, {
       metadata: { limit: String(limit), size: String(size) },
     }),
+  sensitive: () => fail(Code.InvalidArgument, ErrorReason.SENSITIVE, "the message holds a forbidden word"),
   invalidEntity: (index: number) =>
     fail(Code.InvalidArgument, ErrorReason.INVALID_ENTITY, `entity ${index} does not fit the text`),
   tooManyMentions: (limit: number) =>

@@ -15,6 +15,7 @@ import { createMessageCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
 import type { Journal } from "./ports.ts";
 import { messageHandlers, messageMeshHandlers } from "./service.ts";
+import { followWordList } from "./store/word-list.ts";
 import { openStore } from "./store.ts";
 
 /** How long what devices confirm waits for being written, in milliseconds. */
@@ -48,6 +49,10 @@ export async function start(host: Host): Promise<void> {
   );
   host.defer("delivered cursors", () => core.flushDelivered());
   host.every("delivered cursors", DELIVERED_FLUSH_MS, () => core.flushDelivered());
+  if (config.wordsFile !== "") {
+    const file = { path: config.wordsFile, everyMs: config.wordsReloadMs, log: host.log, use: core.useWordList };
+    host.defer("word list", await followWordList(file));
+  }
   await host.serve({
     public: [implement(MessageService, messageHandlers(core))],
     mesh: [implement(MessageMeshService, messageMeshHandlers(core, host.tracing))],

@@ -1,3 +1,4 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command, MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import type { MessageService } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
@@ -36,6 +37,17 @@ export const messageMeshHandlers = (core: MessageCore, tracing: Tracing): Handle
   dispatch: (command, context) => dispatch(core, tracing, command, context),
   appendConversationRecord: (request, { traceparent }) => core.appendToConversation(request, traceparent),
   appendUserRecord: (request, { traceparent }) => core.appendToUser(request, traceparent),
+  async getLimits() {
+    const { textBytes, recordBytes, mentions, reactionKinds, editWindowMs, recallWindowMs } = core.limits;
+    return {
+      maxTextBytes: textBytes,
+      maxRecordBytes: recordBytes,
+      maxMentions: mentions,
+      maxReactionKinds: reactionKinds,
+      editWindow: durationFromMs(editWindowMs),
+      recallWindow: durationFromMs(recallWindowMs),
+    };
+  },
 });
 
 type UserCommand = Exclude<Command["command"], { case: undefined }>;

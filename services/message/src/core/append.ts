@@ -7,6 +7,7 @@ import { ServiceError, shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
 import type { Clock, LoggedRecord, LogStream, RecordStore } from "../ports.ts";
 import type { Log } from "./log.ts";
+import { saysTheSame } from "./moderation.ts";
 import { RecentMap } from "./recent-map.ts";
 
 /** A record that wants its place in a log. */
@@ -244,9 +245,8 @@ function audienceOf(log: Log): LogEntry["audience"] {
 function answer({ record }: Draft, stored: Record): Appended {
   if (stored.recordId === record.recordId) return { record: stored, duplicate: false };
   const { conversationId, senderUserId, body } = record;
-  if (!equals(RecordSchema, stored, { ...stored, conversationId, senderUserId, body })) {
-    throw shared.idempotencyMismatch();
-  }
+  const repeated = { ...stored, conversationId, senderUserId, body };
+  if (!equals(RecordSchema, stored, repeated) && !saysTheSame(stored, repeated)) throw shared.idempotencyMismatch();
   return { record: stored, duplicate: true };
 }
 

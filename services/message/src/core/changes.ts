@@ -28,13 +28,15 @@ export function editDraft(
   const command = targetCommand(sender, request);
   const { log, userId } = command;
   const messageId = `${userId}:${uuidOf("client_message_id", request.clientMessageId)}`;
-  const { content, mentionsAll } = checkContent(request.content);
+  const checked = checkContent(request.content, context.limits);
+  const { content, flags, rejected } = context.moderation.check(checked.content, log);
+  if (rejected) throw errors.sensitive();
   const record = recordOf(context, log, sender, userId);
   const ready = async () => {
-    const target = await permittedTarget(context, command, mentionsAll, traceparent);
+    const target = await permittedTarget(context, command, checked.mentionsAll, traceparent);
     if (target.senderUserId !== userId) throw errors.notTheSender();
     if (isOver(context, target, windowMs)) throw errors.windowOver();
-    record.body = { case: "edit", value: create(EditBodySchema, { targetSeq: target.seq, content }) };
+    record.body = { case: "edit", value: create(EditBodySchema, { targetSeq: target.seq, content, flags }) };
     return undefined;
   };
   return { log, messageId, record, ready: settling(ready()), traceparent };

@@ -4,8 +4,13 @@ import { shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
 import { uuidOf } from "./log.ts";
 
-/** How many different users a message may mention. */
-export const MAX_MENTIONS = 50;
+/** Limits of what a message says. */
+export interface ContentLimits {
+  /** The longest text, in bytes of UTF-8. */
+  readonly textBytes: number;
+  /** How many different users a message may mention. */
+  readonly mentions: number;
+}
 
 /** What a message says, checked, with the users that it names. */
 export interface CheckedContent {
@@ -16,13 +21,14 @@ export interface CheckedContent {
 }
 
 /** Checks what the rules in the contract can't say. */
-export function checkContent(content: Content | undefined): CheckedContent {
+export function checkContent(content: Content | undefined, limits: ContentLimits): CheckedContent {
   if (content?.kind.case === undefined) {
     throw shared.invalidFields([{ field: "content", description: "exactly one kind is required" }]);
   }
   if (content.kind.case !== "text") return { content, mentions: [], mentionsAll: false };
   const { text, entities } = content.kind.value;
   if (text.trim() === "") throw errors.emptyText();
+  checkLength(text, limits.textBytes);
   if (entities.length === 0) return { content, mentions: [], mentionsAll: false };
   const mentions = new Set<string>();
   let mentionsAll = false;
@@ -35,8 +41,14 @@ export function checkContent(content: Content | undefined): CheckedContent {
     if (userId !== kind.value.userId) canonical = false;
     mentions.add(userId);
   }
-  if (mentions.size > MAX_MENTIONS) throw errors.tooManyMentions(MAX_MENTIONS);
+  if (mentions.size > limits.mentions) throw errors.tooManyMentions(limits.mentions);
   return { content: canonical ? content : lowerCased(content), mentions: [...mentions], mentionsAll };
+}
+
+function checkLength(text: string, limit: number): void {
+  // A code unit takes three bytes at most.
+  if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
+  throw shared.invalidFields([{ field: "content.text.text", description: `must have at most ${limit} bytes` }]);
 }
 
 /** Whether a stretch of UTF-16 code units lies in the text and cuts no character in two. */

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { SendMessageRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { MessageBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { errors } from "../errors.ts";
 import type { LogStream, RecordStore } from "../ports.ts";
 import type { Draft } from "./append.ts";
 import { checkContent } from "./content.ts";
@@ -18,14 +19,21 @@ export function messageDraft(
   const senderUserId = uuidOf("sender.user_id", sender.userId);
   const clientMessageId = uuidOf("client_message_id", request.clientMessageId);
   const log = targetLog(request.target, senderUserId);
-  const { content, mentions, mentionsAll } = checkContent(request.content);
-  const message = create(MessageBodySchema, { clientMessageId, content, mentions, mentionsAll });
+  const checked = checkContent(request.content, context.limits);
+  const { mentions, mentionsAll } = checked;
+  const { content, flags, rejected } = context.moderation.check(checked.content, log);
+  // A repeat of what was accepted under another list of words gets its answer.
+  if (rejected && request.attempt <= 1) throw errors.sensitive();
+  const message = create(MessageBodySchema, { clientMessageId, content, mentions, mentionsAll, flags });
   message.replyToSeq = request.replyToSeq;
   message.forwardedFrom = request.forwardedFrom;
   const record = recordOf(context, log, sender, senderUserId);
   record.body = { case: "message", value: message };
   const messageId = `${senderUserId}:${clientMessageId}`;
-  const permit = () => context.permissions.check(log, senderUserId, mentionsAll, traceparent);
+  const permit = () => {
+    if (rejected) throw errors.sensitive();
+    return context.permissions.check(log, senderUserId, mentionsAll, traceparent);
+  };
   const key = { logId: log.id, messageId, senderUserId, clientMessageId };
   const ready = request.attempt > 1 ? earlierOrPermit(context, key, permit) : permit();
   const appended = (durable: Record) => void context.targets.note(durable);

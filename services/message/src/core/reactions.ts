@@ -15,8 +15,6 @@ import {
   type WriteContext,
 } from "./writing.ts";
 
-/** How many kinds of reactions a message may have. */
-export const MAX_KINDS = 20;
 /** For how long what was added here counts beside what the store says, which may be behind. */
 const ADDED_MS = 60_000;
 /** How many records behind a reaction are looked through for a later one. */
@@ -63,7 +61,11 @@ export class Reactions {
       const target = await permittedTarget(this.#context, command, false, traceparent);
       body.targetSeq = target.seq;
       if (!removed && !this.#isKind(command, emoji)) {
-        stored = await this.#context.store.reactionKinds(command.log.id, target.seq, MAX_KINDS);
+        stored = await this.#context.store.reactionKinds(
+          command.log.id,
+          target.seq,
+          this.#context.limits.reactionKinds,
+        );
       }
       return undefined;
     };
@@ -119,7 +121,8 @@ export class Reactions {
     for (const [kind, at] of this.#added.get(command.recordId) ?? []) {
       if (isYoung(at, this.#context.clock)) kinds.add(kind);
     }
-    if (!kinds.has(emoji) && kinds.size >= MAX_KINDS) throw errors.tooManyReactions(MAX_KINDS);
+    const limit = this.#context.limits.reactionKinds;
+    if (!kinds.has(emoji) && kinds.size >= limit) throw errors.tooManyReactions(limit);
   }
 }
 

@@ -1,8 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { Clock, LogStream, RecordStore } from "../ports.ts";
+import type { ContentLimits } from "./content.ts";
 import type { DirectLog, GroupLog, Log } from "./log.ts";
 import { targetLog, uuidOf } from "./log.ts";
+import type { Moderation } from "./moderation.ts";
 import type { Permissions } from "./permissions.ts";
 import type { Target, Targets } from "./targets.ts";
 
@@ -12,6 +14,12 @@ export interface MessageSender {
   readonly deviceId: string;
 }
 
+/** What an installation allows to be written. */
+export interface WriteLimits extends ContentLimits {
+  /** How many kinds of reactions a message may have. */
+  readonly reactionKinds: number;
+}
+
 /** What the rules of all writing commands need. */
 export interface WriteContext {
   readonly stream: LogStream;
@@ -19,6 +27,8 @@ export interface WriteContext {
   readonly clock: Clock;
   readonly permissions: Permissions;
   readonly targets: Targets;
+  readonly moderation: Moderation;
+  readonly limits: WriteLimits;
   /** Makes a UUIDv7. */
   newId(): string;
 }

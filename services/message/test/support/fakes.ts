@@ -17,6 +17,9 @@ export const SETTINGS: MessageSettings = {
   recordBytes: 32_768,
   editWindowMs: 60_000,
   recallWindowMs: 120_000,
+  textBytes: 8_192,
+  mentions: 50,
+  reactionKinds: 20,
 };
 
 /** A request to say that text. */

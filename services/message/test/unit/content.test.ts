@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Content } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { ContentSchema, type TextEntitySchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
-import { checkContent, MAX_MENTIONS } from "../../src/core/content.ts";
+import { checkContent as check } from "../../src/core/content.ts";
 import { reason, uuid } from "../support/fakes.ts";
+
+const MAX_MENTIONS = 50;
+const checkContent = (content: Content | undefined) => check(content, { textBytes: 8192, mentions: MAX_MENTIONS });
 
 type Entity = MessageInitShape<typeof TextEntitySchema>;
 const text = (value: string, entities: Entity[] = []) =>
