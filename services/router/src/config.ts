@@ -9,7 +9,7 @@ export const routerKeys = {
   ),
   packetsPerSecond: integer(
     "OCEANCHAT_USER_PACKETS_PER_SECOND",
-    "Packets per second that a user may send in the long run. The gateways announce the same keys' values.",
+    "Packets per second that a user may send in the long run. Gateways announce it.",
     100,
     1,
     100_000,

@@ -16,8 +16,9 @@ import { routerMeshHandlers } from "./service.ts";
 export async function start(host: Host): Promise<void> {
   const config = readConfig(routerKeys, host.env);
   const validate = createRequestValidator();
+  const message = await openMessage(host, config);
   const exchange = createExchange({
-    message: await openMessage(host, config),
+    message,
     messageBreaker: new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs }),
     limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
     validate: (packet) => validate(ClientPacketSchema, packet),
@@ -25,7 +26,8 @@ export async function start(host: Host): Promise<void> {
     onDefect: (cause, { connectionId, userId }) =>
       host.log.error({ err: cause, connectionId, userId }, "a packet failed"),
   });
-  await host.serve({ mesh: [implement(RouterMeshService, routerMeshHandlers(exchange, host.tracing))] });
+  const handlers = routerMeshHandlers(exchange, message, config, host.tracing);
+  await host.serve({ mesh: [implement(RouterMeshService, handlers)] });
 }
 
 if (import.meta.main) await runProcess("router", routerKeys, start);

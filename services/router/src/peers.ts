@@ -2,16 +2,21 @@ import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_
 import type { Values } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
 import type { routerKeys } from "./config.ts";
-import type { MessagePort } from "./ports.ts";
+import type { LimitsPort, MessagePort } from "./ports.ts";
+
+/** Gateways ask in the background. */
+const LIMITS_MS = 2_000;
 
 /** Reaches message over one stream per instance. What is unanswered when a stream breaks is sent again: the log drops repeats. */
-export async function openMessage(host: Host, config: Values<typeof routerKeys>): Promise<MessagePort> {
+export async function openMessage(host: Host, config: Values<typeof routerKeys>): Promise<MessagePort & LimitsPort> {
   const calls = await host.calls(MessageMeshService.method.dispatch, config.message, {
     resend: true,
     timeoutMs: config.dispatchTimeoutMs,
     maxInFlight: config.maxInFlight,
   });
+  const { call } = await host.peers(MessageMeshService, config.message, { timeoutMs: LIMITS_MS });
   return {
+    limits: () => call.getLimits({}),
     dispatch: ({ sender, command, conversationId, traceparent }) =>
       calls.call({ sender, command, traceparent }, { key: conversationId }),
   };

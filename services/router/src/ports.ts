@@ -1,4 +1,8 @@
-import type { CommandResult, Sender } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import type {
+  CommandResult,
+  GetLimitsResponse,
+  Sender,
+} from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import type { MessageCommand } from "./core/commands.ts";
 
 /** A command on its way to message. */
@@ -15,4 +19,10 @@ export interface Dispatch {
 export interface MessagePort {
   /** Rejects with the ServiceError that message answered, or that says that it can't be reached. */
   dispatch(dispatch: Dispatch): Promise<CommandResult>;
+}
+
+/** Who knows what is accepted behind the router. */
+export interface LimitsPort {
+  /** Rejects with a ServiceError. */
+  limits(): Promise<GetLimitsResponse>;
 }

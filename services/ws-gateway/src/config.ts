@@ -81,20 +81,6 @@ export const gatewayKeys = {
     1,
     10_000,
   ),
-  userPacketsPerSecond: integer(
-    "OCEANCHAT_USER_PACKETS_PER_SECOND",
-    "Announced to clients: packets per second that the router takes from a user. Give the routers the same value.",
-    100,
-    1,
-    100_000,
-  ),
-  userPacketsBurst: integer(
-    "OCEANCHAT_USER_PACKETS_BURST",
-    "Announced to clients: packets of a user that the router takes at once. Give the routers the same value.",
-    200,
-    1,
-    1_000_000,
-  ),
   uplinkTimeoutMs: integer(
     "OCEANCHAT_UPLINK_TIMEOUT_MS",
     "How long a packet may wait for the router's answer, in milliseconds. More than the routers' dispatch timeout.",

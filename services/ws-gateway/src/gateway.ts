@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Limits } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import {
   ConnectionSchema,
   LeaseSchema,
@@ -57,6 +58,8 @@ export class Gateway {
   readonly #lagging = new Set<Session>();
   /** Those of which presence isn't told yet: their sessions may have ended. */
   readonly #unproven = new Set<Session>();
+  /** What clients are told; undefined until a router could be asked. */
+  #limits: Limits | undefined;
   #draining = false;
 
   constructor(options: GatewayOptions) {
@@ -163,6 +166,11 @@ export class Gateway {
     await this.reports.tell({ case: "lease", value }, this.gatewayId);
   }
 
+  /** Asks what is accepted from clients, to announce it. What was known before stays when nobody answers. */
+  async learnLimits(): Promise<void> {
+    this.#limits = await this.#options.router.limits();
+  }
+
   /** Ends connections from which nothing comes any more. */
   async checkIdle(): Promise<void> {
     await inSlices(this.sessions.all(), SLICE, (session) => session.checkIdle());
@@ -256,8 +264,7 @@ export class Gateway {
       gatewayId: this.gatewayId,
       nowMs: now(),
       heartbeatMs: config.heartbeatMs,
-      packetsPerSecond: config.userPacketsPerSecond,
-      packetsBurst: config.userPacketsBurst,
+      limits: this.#limits,
     };
   }
 }

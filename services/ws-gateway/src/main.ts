@@ -23,6 +23,7 @@ import { WriteTurns } from "./write-turns.ts";
 /** How long a stopping gateway waits for presence to hear of the connections it has closed, in milliseconds. */
 const LAST_REPORTS_MS = 1_000;
 const COUNTERS_MS = 60_000;
+const LIMITS_MS = 5_000;
 
 /** Starts a gateway. */
 export async function start(host: Host): Promise<void> {
@@ -49,6 +50,7 @@ export async function start(host: Host): Promise<void> {
   const address = `${config.advertisedHost}:${meshPort}`;
   // Before the first connection is reported: presence counts only those of gateways that live.
   await gateway.lease(address).catch((cause) => log.warn({ err: cause }, "presence can't be told of this gateway yet"));
+  await gateway.learnLimits().catch((cause) => log.warn({ err: cause }, "what clients may send isn't known yet"));
   const rounds = startRounds(host, gateway, auth, config, address);
   const servers = await listen(host, gateway, config, host.tokenVerifier(auth.signingKeys));
   host.beforeStop("connections", async () => {
@@ -67,6 +69,7 @@ function startRounds(host: Host, gateway: Gateway, auth: AuthPort, config: Gatew
     everyMs(leaseMs, "the lease", log, () => gateway.lease(address)),
     everyMs(Math.min(15_000, idleMs / 20), "the idle check", log, () => gateway.checkIdle()),
     everyMs(Math.min(1_000, stallMs / 10), "the check for slow readers", log, () => gateway.checkLag()),
+    everyMs(LIMITS_MS, "asking what clients may send", log, () => gateway.learnLimits()),
     everyMs(sessionCheckMs, "the session check", log, () => checkSessions(gateway, auth, log)),
     everyMs(COUNTERS_MS, "the counters", log, () =>
       log.info({ connections: gateway.sessions.size, ...gateway.counters.take() }, "the last minute"),

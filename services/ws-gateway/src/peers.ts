@@ -8,6 +8,8 @@ import type { GatewayConfig } from "./config.ts";
 import type { AuthPort, GatewaysPort, PresencePort, RouterPort } from "./ports.ts";
 
 const REPORT_TIMEOUT_MS = 3_000;
+/** A gateway that starts waits for it. */
+const LIMITS_TIMEOUT_MS = 1_000;
 /** Clients that connect wait for the answer. */
 const SESSIONS_TIMEOUT_MS = 1_000;
 
@@ -18,7 +20,9 @@ export async function openRouter(host: Host, config: GatewayConfig): Promise<Rou
     timeoutMs: config.uplinkTimeoutMs,
     maxInFlight: config.uplinksInFlight,
   });
+  const { call } = await host.peers(RouterMeshService, config.router, { timeoutMs: LIMITS_TIMEOUT_MS });
   return {
+    limits: async () => (await call.getLimits({})).limits,
     async exchange(uplink) {
       const { payload } = await calls.call(uplink, { key: uplink.userId });
       return payload;

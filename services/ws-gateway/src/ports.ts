@@ -1,3 +1,4 @@
+import type { Limits } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import type { GatewayReport, ReportResult } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import type { Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import type { Closing } from "./core/closing.ts";
@@ -28,6 +29,8 @@ export interface Wire {
 export interface RouterPort {
   /** Gives the encoded answer, empty for none. Rejects with a ServiceError. */
   exchange(uplink: Omit<Uplink, "ref" | "$typeName" | "$unknown">): Promise<Uint8Array>;
+  /** What the services behind it accept, for clients to know. Rejects with a ServiceError. */
+  limits(): Promise<Limits | undefined>;
 }
 
 /** What is reported to presence. */

@@ -17,7 +17,7 @@ export const SETTINGS: MessageSettings = {
   recordBytes: 32_768,
   editWindowMs: 60_000,
   recallWindowMs: 120_000,
-  textBytes: 8_192,
+  textBytes: 40_000,
   mentions: 50,
   reactionKinds: 20,
 };

@@ -25,6 +25,11 @@ describe("the content of a message", () => {
     });
   }
 
+  it("has at most so many bytes of UTF-8", () => {
+    assert.ok(checkContent(text("é".repeat(4096))));
+    assert.throws(() => checkContent(text(`${"é".repeat(4096)}e`)), reason("INVALID_FIELD"));
+  });
+
   it("passes text and the other kinds as they are", () => {
     const hello = text("hello");
     assert.deepEqual(checkContent(hello), { content: hello, mentions: [], mentionsAll: false });

@@ -50,6 +50,18 @@ describe("router", () => {
     assert.deepEqual([answer.requestId, answer.event.case], [4, "messageAccepted"]);
   });
 
+  it("says what it accepts, and what message does", async () => {
+    await run([accept], { OCEANCHAT_USER_PACKETS_PER_SECOND: "30", OCEANCHAT_USER_PACKETS_BURST: "60" });
+    const { limits } = (await router?.peers.call.getLimits({})) ?? {};
+    const { maxTextBytes, maxMentions, packetsPerSecond, packetsBurst, maxFrameBytes } = limits ?? {};
+    assert.deepEqual([maxTextBytes, maxMentions, packetsPerSecond, packetsBurst, maxFrameBytes], [4096, 7, 30, 60, 0]);
+  });
+
+  it("doesn't say what it accepts while it can't ask message", async () => {
+    await run([undefined]);
+    await assert.rejects(async () => router?.peers.call.getLimits({}), /./);
+  });
+
   it("carries every command about a message to message, as its sender, and answers each in its way", async () => {
     const seen: unknown[] = [];
     const exchange = await run([

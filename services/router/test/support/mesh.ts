@@ -3,6 +3,7 @@ import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mes
 import type { Calls } from "@oceanchat/runtime/calls";
 import { type Handlers, implement } from "@oceanchat/runtime/handlers";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import type { Peers } from "@oceanchat/runtime/peers";
 import { openTestDoor, startService } from "@oceanchat/runtime/testing";
 import { start } from "../../src/main.ts";
 
@@ -10,11 +11,13 @@ export type Dispatch = NonNullable<Handlers<typeof MessageMeshService>["dispatch
 
 /** A message service that answers commands as told. */
 export function openFakeMessage(dispatch: Dispatch | undefined, port = 0): Promise<MeshDoor> {
-  return openTestDoor([implement(MessageMeshService, dispatch === undefined ? {} : { dispatch })], port);
+  const getLimits = () => ({ maxTextBytes: 4096, maxMentions: 7 });
+  return openTestDoor([implement(MessageMeshService, dispatch === undefined ? {} : { dispatch, getLimits })], port);
 }
 
 export interface RunningRouter {
   readonly calls: Calls<typeof RouterMeshService.method.exchange>;
+  readonly peers: Peers<typeof RouterMeshService>;
   stop(): Promise<void>;
 }
 
@@ -29,5 +32,6 @@ export async function startRouter(
     ...env,
   });
   const calls = await host.calls(RouterMeshService.method.exchange, mesh, { timeoutMs: 8_000 });
-  return { calls, stop: () => host.stop() };
+  const peers = await host.peers(RouterMeshService, mesh, { timeoutMs: 3_000 });
+  return { calls, peers, stop: () => host.stop() };
 }

@@ -1,6 +1,12 @@
 import { create, fromBinary, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { ClientPacketSchema, type Connect, ServerPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import {
+  ClientPacketSchema,
+  type Connect,
+  type Limits,
+  LimitsSchema,
+  ServerPacketSchema,
+} from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { type ServiceError, shared } from "@oceanchat/runtime/fail";
 import { type Closing, mayReconnect } from "./closing.ts";
@@ -9,8 +15,6 @@ type Event = NonNullable<MessageInitShape<typeof ServerPacketSchema>["event"]>;
 
 /** The largest frame that a client may send. */
 export const MAX_FRAME_BYTES = 64 * 1024;
-/** The longest text that the contract allows. */
-const MAX_TEXT_BYTES = 8192;
 /** Those who may connect again at once are asked to wait this long, so that a reason that lasts makes no storm. */
 const RECONNECT_MS = 1_000;
 
@@ -27,18 +31,18 @@ export interface Greeting {
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
   readonly heartbeatMs: number;
-  readonly packetsPerSecond: number;
-  readonly packetsBurst: number;
+  /** What is known of the limits behind the gateway. */
+  readonly limits: Limits | undefined;
 }
 
 export function helloPacket(codec: Codec, greeting: Greeting): Uint8Array {
-  const { connectionId, gatewayId, packetsPerSecond, packetsBurst } = greeting;
+  const { connectionId, gatewayId, limits } = greeting;
   const value = {
     connectionId,
     gatewayId,
     serverTime: timestampFromMs(greeting.nowMs),
     heartbeatInterval: durationFromMs(greeting.heartbeatMs),
-    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxTextBytes: MAX_TEXT_BYTES, packetsPerSecond, packetsBurst },
+    limits: { ...(limits ?? create(LimitsSchema)), maxFrameBytes: MAX_FRAME_BYTES },
   };
   return write(codec, { case: "hello", value });
 }

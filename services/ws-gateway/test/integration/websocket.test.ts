@@ -39,8 +39,11 @@ describe("WebSocket", () => {
     assert.equal(hello.gatewayId, gateway.at.gatewayId);
     assert.equal(hello.heartbeatInterval?.seconds, 30n);
     assert.ok(Math.abs(Number(hello.serverTime?.seconds ?? 0n) - Date.now() / 1000) < 60);
-    const { maxFrameBytes, maxTextBytes, packetsPerSecond, packetsBurst } = hello.limits ?? {};
-    assert.deepEqual([maxFrameBytes, maxTextBytes, packetsPerSecond, packetsBurst], [65_536, 8_192, 100, 200]);
+    const { maxFrameBytes, maxTextBytes, packetsPerSecond, packetsBurst, maxMentions } = hello.limits ?? {};
+    assert.deepEqual(
+      [maxFrameBytes, maxTextBytes, packetsPerSecond, packetsBurst, maxMentions],
+      [65_536, 8_192, 100, 200, 50],
+    );
     const report = await gateway.presence.reports.find(
       ({ event }) => event.case === "connected" && event.value.userId === "user-9",
     );

@@ -50,7 +50,9 @@ type ReportAnswer = ResponseItemInit<typeof PresenceMeshService.method.report>;
 export class FakeRouter {
   readonly uplinks = new Arrivals<Uplink>();
   answer: Exchange = ({ payload }) => ({ payload });
+  limits = { maxTextBytes: 8192, packetsPerSecond: 100, packetsBurst: 200, maxMentions: 50 };
   readonly handlers: Registration = implement(RouterMeshService, {
+    getLimits: () => ({ limits: this.limits }),
     exchange: (uplink, context) => {
       this.uplinks.add(uplink);
       return this.answer(uplink, context);
