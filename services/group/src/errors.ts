@@ -16,4 +16,14 @@ export const errors = {
     }),
   groupFull: (maxMembers: number) =>
     fail(Code.ResourceExhausted, ErrorReason.GROUP_FULL, `a group has at most ${maxMembers} members`),
+  roleTooLow: () => fail(Code.PermissionDenied, ErrorReason.ROLE_TOO_LOW, "the caller's role doesn't allow it"),
+  memberNotFound: () => fail(Code.NotFound, ErrorReason.MEMBER_NOT_FOUND, "that user isn't a member"),
+  ownerMayNotLeave: () =>
+    fail(
+      Code.FailedPrecondition,
+      ErrorReason.OWNER_MAY_NOT_LEAVE,
+      "the owner can't leave before the group is transferred",
+    ),
+  /** Only for those who know the group: to others it doesn't exist. */
+  inviteOnly: () => fail(Code.PermissionDenied, ErrorReason.INVITE_ONLY, "one comes in by invitation only"),
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { GroupService } from "@oceanchat/gen/oceanchat/group/v1/group_service_pb";
 import { readConfig } from "@oceanchat/runtime/config";
@@ -21,10 +22,8 @@ export async function start(host: Host): Promise<void> {
   host.defer("store", () => store.close());
   const { users, conversations, signingKeys } = await openPeers(host, config);
   const { groups, members } = store;
-  const core = createGroupCore(
-    { groups, members, users, conversations, now: host.now, newId: () => v7() },
-    { maxMembers },
-  );
+  const ports = { groups, members, users, conversations, now: host.now, pause: sleep, newId: () => v7() };
+  const core = createGroupCore(ports, { maxMembers });
   await host.serve({
     public: [implement(GroupService, groupHandlers(core))],
     mesh: [implement(GroupMeshService, groupMeshHandlers(core))],

@@ -1,10 +1,13 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { AddressSource } from "@oceanchat/runtime/addresses";
+import { shared } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
 import type { PublicJwk } from "@oceanchat/runtime/token";
 import type { Conversations, Users } from "./ports.ts";
+import { recordOf } from "./wire.ts";
 
 /** An append waits for the log to be durable. */
 const APPEND_MS = 5_000;
@@ -37,14 +40,16 @@ export async function openPeers(
       },
     },
     conversations: {
-      async appendJoined({ groupId, idempotencyKey, joined, actorUserId, version }, origin) {
+      async append({ groupId, change, attempt }, origin) {
         const conversationId = `g_${groupId}`;
-        const membership = { joined: [...joined], actorUserId, version };
-        const record = { senderUserId: actorUserId, body: { case: "membership" as const, value: membership } };
-        await message.call.appendConversationRecord(
-          { conversationId, idempotencyKey, record },
+        const idempotencyKey = `group:${change.changeId}`;
+        const { record } = await message.call.appendConversationRecord(
+          { conversationId, idempotencyKey, record: recordOf(change), attempt },
           { ...origin, key: conversationId },
         );
+        if (record?.acceptedTime === undefined)
+          throw shared.internal(new TypeError("message answered without the record"));
+        return { seq: record.seq, time: timestampDate(record.acceptedTime) };
       },
     },
   };

@@ -8,6 +8,38 @@ export interface Settings {
   readonly openHistory: boolean;
 }
 
+/** Who came, who went, whose role is another one. */
+export interface MembersChange {
+  readonly kind: "members";
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  readonly removed: readonly string[];
+  readonly roles: readonly { readonly userId: string; readonly role: Role }[];
+  /** The version of the member list after it. */
+  readonly version: bigint;
+  readonly memberCount: number;
+}
+
+/** A group's own data; absent fields stay. */
+export interface DataChange {
+  readonly kind: "data";
+  readonly name?: string;
+  readonly avatarUrl?: string;
+  readonly settings?: Partial<Settings>;
+  readonly mutedAll?: boolean;
+}
+
+/** A change of a group under way: noted before its record is appended to the log, erased when it is applied. */
+export interface Change {
+  /** The idempotency key of its record is made of it. */
+  readonly changeId: string;
+  readonly actorUserId: string;
+  readonly startTime: Date;
+  /** Who comes or goes by it, each once. */
+  readonly touched: readonly string[];
+  readonly what: MembersChange | DataChange;
+}
+
 export interface Group {
   readonly groupId: string;
   /** Who created it, under which idempotency key, with which request (SHA-256). */
@@ -21,11 +53,19 @@ export interface Group {
   readonly settings: Settings;
   readonly mutedAll: boolean;
   readonly memberCount: number;
-  /** Grows with each change of the member list, from 1. */
+  /** Grows by one with each change of the member list; 0 until the creation is finished. */
   readonly version: bigint;
   readonly createTime: Date;
-  /** The first members, until they and the group's first record are stored: what a crash interrupted is finished with them. */
-  readonly pendingMemberIds?: readonly string[];
+  /** The last change that was applied: what the next one is compared with. */
+  readonly lastChangeId?: string;
+  /** One at a time: the next change begins when this one is applied. */
+  readonly pending?: Change;
+}
+
+/** A stretch of a conversation; both ends belong to it. */
+export interface Stretch {
+  readonly fromSeq: bigint;
+  readonly toSeq: bigint;
 }
 
 export interface Member {
@@ -33,13 +73,27 @@ export interface Member {
   readonly userId: string;
   readonly role: Role;
   readonly nickname: string;
-  /** Until when he may not write. */
+  /** Until when he may not write. Outlives the membership, so that coming back doesn't end a mute. */
   readonly mutedUntil?: Date;
   readonly joinTime: Date;
-  /** The first record that he may read. */
+  /** The record that let him in: the first that he may read. */
   readonly fromSeq: bigint;
-  /** The last one; absent while the membership lasts. */
+  /** The record that ended it: the last one; absent while the membership lasts. */
   readonly toSeq?: bigint;
+  /** When that was. */
+  readonly endTime?: Date;
+  /** Memberships of before, in ascending order, with something between each two. */
+  readonly earlier?: readonly Stretch[];
+  /** The last record of the log that has changed him. */
+  readonly changedSeq?: bigint;
+}
+
+/** What a record makes of a member. */
+export interface MemberChange {
+  readonly userId: string;
+  readonly fields: Partial<Member>;
+  /** Whether he came back: an ended membership lasts again. */
+  readonly cameBack: boolean;
 }
 
 export interface GroupStore {
@@ -49,22 +103,42 @@ export interface GroupStore {
   group(groupId: string): Promise<Group | undefined>;
   /** Those that exist, in no particular order. */
   groups(groupIds: readonly string[]): Promise<Group[]>;
-  /** Forgets `pendingMemberIds`. */
-  created(groupId: string): Promise<void>;
-  /** Groups whose creation isn't finished, the oldest first. */
+  /** Those of the groups whose history is open. */
+  withOpenHistory(groupIds: readonly string[]): Promise<string[]>;
+  /** Notes a change. False when the group isn't any more as it was read, or another change is under way. */
+  begin(group: Group, change: Change): Promise<boolean>;
+  /** Sets the fields and erases the note, unless that is done already. */
+  applied(groupId: string, changeId: string, fields: Partial<Group>): Promise<void>;
+  /** Erases the note of a change that will never be; a group that is being created goes with it. */
+  abandon(groupId: string, changeId: string): Promise<void>;
+  /** Groups with a change under way, the oldest change first. */
   unfinished(limit: number): Promise<Group[]>;
+  /** Groups that the user is about to come into or to go from. */
+  unfinishedOf(userId: string, limit: number): Promise<Group[]>;
 }
 
 export interface MemberStore {
   /** Who is there already stays as he is. */
   addMembers(members: readonly Member[]): Promise<void>;
+  /** Changes those whom neither this record nor a later one has changed yet. */
+  changeMembers(groupId: string, seq: bigint, changes: readonly MemberChange[]): Promise<void>;
+  /** Sets what isn't in the log; `mutedUntil: null` ends a mute. Undefined when he isn't a member. */
+  setMember(
+    groupId: string,
+    userId: string,
+    fields: { readonly nickname?: string; readonly mutedUntil?: Date | null },
+  ): Promise<Member | undefined>;
   /** Also one who has left. */
   member(groupId: string, userId: string): Promise<Member | undefined>;
+  /** Those of the users who are or were members, in no particular order. */
+  membersOf(groupId: string, userIds: readonly string[]): Promise<Member[]>;
   /** Those whose membership lasts, by user id. */
   members(groupId: string, afterUserId: string, limit: number): Promise<Member[]>;
   memberIds(groupId: string, afterUserId: string, limit: number): Promise<string[]>;
   /** A user's memberships that last, by group id. */
   memberships(userId: string, afterGroupId: string, limit: number): Promise<Member[]>;
+  /** Those that ended at that time or later, by group id. */
+  endedMemberships(userId: string, since: Date, afterGroupId: string, limit: number): Promise<Member[]>;
 }
 
 /** What is known of the call that a command came with. */
@@ -79,15 +153,12 @@ export interface Users {
 }
 
 export interface Conversations {
-  /** Appends that users came in; a repeat with the same key appends nothing. */
-  appendJoined(
-    record: {
-      readonly groupId: string;
-      readonly idempotencyKey: string;
-      readonly joined: readonly string[];
-      readonly actorUserId: string;
-      readonly version: bigint;
-    },
+  /**
+   * Appends a change's record to the group's conversation and says where it lies; a repeat appends nothing and says the same.
+   * `attempt` is more than 1 when it may have been appended before.
+   */
+  append(
+    record: { readonly groupId: string; readonly change: Change; readonly attempt: number },
     origin: Origin,
-  ): Promise<void>;
+  ): Promise<{ readonly seq: bigint; readonly time: Date }>;
 }

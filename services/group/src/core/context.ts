@@ -1,4 +1,5 @@
 import type { Conversations, GroupStore, MemberStore, Users } from "../ports.ts";
+import type { GroupTurns } from "./turns.ts";
 
 /** What the rules work with. */
 export interface GroupPorts {
@@ -8,6 +9,8 @@ export interface GroupPorts {
   readonly conversations: Conversations;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Resolves after so many milliseconds. */
+  readonly pause: (ms: number) => Promise<void>;
   /** A new UUIDv7. */
   readonly newId: () => string;
 }
@@ -17,4 +20,6 @@ export interface GroupLimits {
   readonly maxMembers: number;
 }
 
-export type GroupContext = GroupPorts & GroupLimits;
+export interface GroupContext extends GroupPorts, GroupLimits {
+  readonly turns: GroupTurns;
+}

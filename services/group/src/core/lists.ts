@@ -1,8 +1,9 @@
-import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import { errors } from "../errors.ts";
 import type { Group, Member } from "../ports.ts";
+import { settled } from "./change.ts";
 import type { GroupContext } from "./context.ts";
+import { isMember, lasts } from "./standing.ts";
 
 interface Page {
   readonly pageSize: number;
@@ -11,11 +12,13 @@ interface Page {
 
 const MAX_MEMBER_IDS = 10_000;
 const MAX_GROUP_IDS = 1_000;
+/** Changes under way that one list of memberships waits for. */
+const MAX_UNFINISHED = 100;
 
 /** A group, for its members. Whoever isn't one learns nothing, not even that it exists. */
 export async function groupFor({ groups, members }: GroupContext, userId: string, groupId: string): Promise<Group> {
   const [group, member] = await Promise.all([groups.group(groupId), members.member(groupId, userId)]);
-  if (group === undefined || member === undefined || member.toSeq !== undefined) throw errors.groupNotFound();
+  if (group === undefined || !isMember(group, member)) throw errors.groupNotFound();
   return group;
 }
 
@@ -63,29 +66,59 @@ async function pageOf(
 }
 
 /**
- * A page of members' ids with the version of the list. The version is read first: it may be older than the ids, which
- * makes a reader look again, but never newer, which would make him keep an old list.
+ * A page of members' ids with the version of the list. Every change whose record was in the log when this was asked is in both:
+ * one under way is waited for. The version is read first: it may be older than the ids, which makes a reader look again, but
+ * never newer, which would make him keep an old list.
  */
 export async function listMemberIds(
-  { groups, members }: GroupContext,
+  context: GroupContext,
   request: { readonly groupId: string; readonly afterUserId: string; readonly limit: number },
 ): Promise<{ userIds: string[]; version: bigint; hasMore: boolean }> {
   const { groupId, afterUserId } = request;
   const limit = Math.min(request.limit || MAX_MEMBER_IDS, MAX_MEMBER_IDS);
-  const version = (await groups.group(groupId))?.version ?? 0n;
-  const userIds = await members.memberIds(groupId, afterUserId, limit + 1);
+  let group = await context.groups.group(groupId);
+  if (group?.pending?.what.kind === "members") group = await settled(context, groupId);
+  const version = group?.version ?? 0n;
+  const userIds = await context.members.memberIds(groupId, afterUserId, limit + 1);
   return { userIds: userIds.slice(0, limit), version, hasMore: userIds.length > limit };
 }
 
-/** A page of a user's memberships that last. */
+/** Which memberships of a user are asked for. */
+export interface MembershipsRequest {
+  readonly userId: string;
+  readonly afterGroupId: string;
+  readonly limit: number;
+  /** Also those that ended at this time or later. */
+  readonly leftSince?: Date;
+}
+
+/** A membership, as far as what may be read goes. `toSeq` 0: it lasts. */
+export interface Membership extends Pick<Member, "groupId" | "fromSeq" | "joinTime"> {
+  readonly toSeq: bigint;
+}
+
+/** A page of a user's memberships: those that last and, when asked for, those that ended lately. */
 export async function listMemberships(
-  { members }: GroupContext,
-  request: { readonly userId: string; readonly afterGroupId: string; readonly limit: number },
-): Promise<{ memberships: { groupId: string; fromSeq: bigint; joinTime: Timestamp }[]; hasMore: boolean }> {
+  context: GroupContext,
+  { userId, afterGroupId, leftSince, ...request }: MembershipsRequest,
+): Promise<{ memberships: Membership[]; hasMore: boolean }> {
+  const { groups, members } = context;
   const limit = Math.min(request.limit || MAX_GROUP_IDS, MAX_GROUP_IDS);
-  const found = await members.memberships(request.userId, request.afterGroupId, limit + 1);
-  const memberships = found
-    .slice(0, limit)
-    .map(({ groupId, fromSeq, joinTime }) => ({ groupId, fromSeq, joinTime: timestampFromDate(joinTime) }));
-  return { memberships, hasMore: found.length > limit };
+  for (const { groupId } of await groups.unfinishedOf(userId, MAX_UNFINISHED)) await settled(context, groupId);
+  const [lasting, ended] = await Promise.all([
+    members.memberships(userId, afterGroupId, limit + 1),
+    leftSince === undefined ? [] : members.endedMemberships(userId, leftSince, afterGroupId, limit + 1),
+  ]);
+  // Who goes between the two look-ups is in both: the later one counts.
+  const found = new Map([...lasting, ...ended].map((member) => [member.groupId, member]));
+  const sorted = [...found.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+  const page = sorted.slice(0, limit);
+  const open = new Set(await groups.withOpenHistory(page.filter(lasts).map(({ groupId }) => groupId)));
+  const memberships = page.map((member) => ({
+    groupId: member.groupId,
+    fromSeq: lasts(member) && open.has(member.groupId) ? 1n : member.fromSeq,
+    toSeq: member.toSeq ?? 0n,
+    joinTime: member.joinTime,
+  }));
+  return { memberships, hasMore: sorted.length > limit };
 }

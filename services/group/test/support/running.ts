@@ -1,3 +1,4 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { GroupService } from "@oceanchat/gen/oceanchat/group/v1/group_service_pb";
 import {
@@ -11,22 +12,37 @@ import { openTestDoor, startService } from "@oceanchat/runtime/testing";
 import { publicClient } from "@oceanchat/runtime/testing-public";
 import { start } from "../../src/main.ts";
 
+/** What message keeps: the records of each conversation, in order; messages have no key. */
+export interface FakeLog {
+  readonly key: string;
+  readonly record: AppendConversationRecordRequest["record"];
+  readonly attempt: number;
+}
+
 /** User and message on one door. Users exist unless their id ends with "dead"; message refuses while `away`. */
 export async function openFakePeers() {
-  const state = { away: false, appended: new Map<string, AppendConversationRecordRequest>() };
+  const logs = new Map<string, FakeLog[]>();
+  const state = { away: false };
   let next = Promise.withResolvers<void>();
+  const logOf = (conversationId: string) => {
+    const log = logs.get(conversationId) ?? [];
+    logs.set(conversationId, log);
+    return log;
+  };
   const user = implement(UserMeshService, {
     batchGetProfiles: ({ userIds }) => ({
       users: userIds.filter((userId) => !userId.endsWith("dead")).map((userId) => ({ userId })),
     }),
   });
   const message = implement(MessageMeshService, {
-    appendConversationRecord(request) {
+    appendConversationRecord({ conversationId, idempotencyKey: key, record, attempt }) {
       if (state.away) throw shared.unavailable("the log is away");
-      const duplicate = state.appended.has(request.idempotencyKey);
-      if (!duplicate) state.appended.set(request.idempotencyKey, request);
-      if (!duplicate) next.resolve();
-      return { duplicate };
+      const log = logOf(conversationId);
+      const known = log.findIndex((each) => each.key === key);
+      const seq = known >= 0 ? known + 1 : log.push({ key, record, attempt });
+      if (known < 0) next.resolve();
+      const acceptedTime = timestampFromMs(1_700_000_000_000 + seq);
+      return { record: { conversationId, seq: BigInt(seq), acceptedTime }, duplicate: known >= 0 };
     },
   });
   const door = await openTestDoor([user, message]);
@@ -35,7 +51,10 @@ export async function openFakePeers() {
     next = Promise.withResolvers();
     return next.promise;
   };
-  return Object.assign(door, { state, oneMore });
+  /** Somebody writes something; its seq. */
+  const say = (conversationId: string) =>
+    BigInt(logOf(conversationId).push({ key: "", record: undefined, attempt: 1 }));
+  return Object.assign(door, { state, oneMore, logOf, say });
 }
 
 /** The whole group service on free ports. */
