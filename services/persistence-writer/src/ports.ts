@@ -46,13 +46,24 @@ export interface UserConversation {
   readonly streamSequence: bigint;
 }
 
+/** What a message says since an edit. */
+export interface Edit {
+  /** The edit's record. */
+  readonly seq: bigint;
+  readonly time: Date;
+  /** `Content`, encoded. */
+  readonly content: Uint8Array;
+  /** What the server found in it. */
+  readonly flags: readonly string[];
+}
+
 /** What becomes of a message (`StoredMessageState` in proto): an edit, a recall or both. */
 export interface MessageChange {
   readonly conversationId: string;
   /** The message. */
   readonly seq: bigint;
   /** The edit's record and what the message says since then: `Content`, encoded. */
-  readonly edit: { readonly seq: bigint; readonly time: Date; readonly content: Uint8Array } | undefined;
+  readonly edit: Edit | undefined;
   /** The recall's record. */
   readonly recallSeq: bigint | undefined;
 }

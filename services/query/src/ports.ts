@@ -70,12 +70,22 @@ export interface Unread {
   readonly mentions: number;
 }
 
+/** What a message says since an edit. */
+export interface Edit {
+  /** The edit's record. */
+  readonly seq: bigint;
+  readonly time: Timestamp | undefined;
+  readonly content: Content;
+  /** What the server found in it. */
+  readonly flags: readonly string[];
+}
+
 /** What has become of a message. */
 export interface MessageState {
   /** The message. */
   readonly seq: bigint;
   /** The last edit: its record and what the message says since then. */
-  readonly edit: { readonly seq: bigint; readonly time: Timestamp | undefined; readonly content: Content } | undefined;
+  readonly edit: Edit | undefined;
   readonly recalled: boolean;
 }
 

@@ -71,7 +71,10 @@ function changeMessage(
     messages.set(key, { ...known, recallSeq: later(known.recallSeq, seq) });
   } else if (edit.content !== undefined && acceptedTime !== undefined && (known.edit?.seq ?? 0n) < seq) {
     const time = timestampDate(acceptedTime);
-    messages.set(key, { ...known, edit: { seq, time, content: toBinary(ContentSchema, edit.content) } });
+    messages.set(key, {
+      ...known,
+      edit: { seq, time, content: toBinary(ContentSchema, edit.content), flags: edit.flags },
+    });
   }
 }
 

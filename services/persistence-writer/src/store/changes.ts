@@ -17,6 +17,7 @@ interface MessageStateDocument {
   editSeq?: bigint;
   editedTime?: Date;
   content?: Uint8Array;
+  flags?: readonly string[];
   recallSeq?: bigint;
 }
 
@@ -105,6 +106,7 @@ function messageUpdate(change: MessageChange): AnyBulkWriteOperation<MessageStat
                   editSeq: { $max: [edit.seq, "$editSeq"] },
                   editedTime: ifNewer(edit.seq, "editSeq", edit.time, "editedTime"),
                   content: ifNewer(edit.seq, "editSeq", edit.content, "content"),
+                  flags: ifNewer(edit.seq, "editSeq", edit.flags, "flags"),
                 }),
           },
         },

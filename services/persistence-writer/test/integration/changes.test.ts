@@ -133,6 +133,7 @@ describe("what records change", () => {
     seq,
     editSeq: BigInt(editSeq),
     editedTime: new Date(T0 + editSeq * 1000),
+    flags: [text],
     content: binary(text),
   });
   const final = {

@@ -43,7 +43,7 @@ export function entry(seq: number, recordId: number, record: RecordInit = {}): L
 export const contentOf = (text: string): Content => create(ContentSchema, { kind: { case: "text", value: { text } } });
 
 export const edit = (target: number, text: string) => ({
-  body: { case: "edit" as const, value: { targetSeq: BigInt(target), content: contentOf(text) } },
+  body: { case: "edit" as const, value: { targetSeq: BigInt(target), content: contentOf(text), flags: [text] } },
 });
 
 export const recall = (target: number) => ({

@@ -40,7 +40,7 @@ describe("changesOf", () => {
     const change = {
       conversationId: DIRECT,
       seq: 1n,
-      edit: { seq: 5n, time: new Date(T0 + 5000), content: said("five") },
+      edit: { seq: 5n, time: new Date(T0 + 5000), content: said("five"), flags: ["five"] },
       recallSeq: 6n,
     };
     assert.deepEqual(fold(...batch).messages, [change]);

@@ -5,7 +5,7 @@ import {
   ReactionCountSchema,
   RecordSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Changes, MessageState, Reaction } from "../ports.ts";
+import type { Changes, Edit, MessageState, Reaction } from "../ports.ts";
 
 /** Users of a reaction that are named. */
 const USERS_NAMED = 10;
@@ -65,9 +65,10 @@ function addToState(states: Map<bigint, MessageState>, { body, seq, acceptedTime
     const target = body.value.targetSeq;
     states.set(target, { ...(states.get(target) ?? untouched(target)), recalled: true });
   } else if (body.case === "edit" && body.value.content !== undefined) {
-    const { targetSeq: target, content } = body.value;
+    const { targetSeq: target, content, flags } = body.value;
     const known = states.get(target) ?? untouched(target);
-    if ((known.edit?.seq ?? 0n) < seq) states.set(target, { ...known, edit: { seq, time: acceptedTime, content } });
+    if ((known.edit?.seq ?? 0n) < seq)
+      states.set(target, { ...known, edit: { seq, time: acceptedTime, content, flags } });
   }
 }
 
@@ -95,8 +96,11 @@ export function asItStands(record: LogRecord, standing: Standing, reader: Reader
   return shown;
 }
 
-function setEdit(shown: LogRecord, { time, content }: NonNullable<MessageState["edit"]>): void {
-  if (shown.body.case === "message") shown.body.value.content = content;
+function setEdit(shown: LogRecord, { time, content, flags }: Edit): void {
+  if (shown.body.case === "message") {
+    shown.body.value.content = content;
+    shown.body.value.flags = [...flags];
+  }
   if (time !== undefined) shown.editedTime = time;
 }
 

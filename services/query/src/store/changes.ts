@@ -15,6 +15,7 @@ export interface MessageStateDocument extends Document {
   readonly editSeq?: bigint;
   readonly editedTime?: Date;
   readonly content?: Uint8Array;
+  readonly flags?: readonly string[];
   readonly recallSeq?: bigint;
 }
 
@@ -50,11 +51,11 @@ export function changesIn(
   };
 }
 
-function stateOf({ seq, editSeq, editedTime, content, recallSeq }: MessageStateDocument): MessageState {
+function stateOf({ seq, editSeq, editedTime, content, flags = [], recallSeq }: MessageStateDocument): MessageState {
   const recalled = recallSeq !== undefined;
   if (editSeq === undefined || editedTime === undefined || content === undefined) {
     return { seq, edit: undefined, recalled };
   }
   const said = fromBinary(ContentSchema, content);
-  return { seq, edit: { seq: editSeq, time: timestampFromDate(editedTime), content: said }, recalled };
+  return { seq, edit: { seq: editSeq, time: timestampFromDate(editedTime), content: said, flags }, recalled };
 }

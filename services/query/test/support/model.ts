@@ -74,7 +74,11 @@ export function storedChanges(records: readonly LogRecord[]): Changes {
     if (body.case === "edit" && body.value.content !== undefined) {
       const { targetSeq, content } = body.value;
       const known = states.get(targetSeq);
-      states.set(targetSeq, { seq: targetSeq, recalled: known?.recalled ?? false, edit: { seq, time, content } });
+      states.set(targetSeq, {
+        seq: targetSeq,
+        recalled: known?.recalled ?? false,
+        edit: { seq, time, content, flags: [] },
+      });
     } else if (body.case === "recall") {
       const { targetSeq } = body.value;
       states.set(targetSeq, { seq: targetSeq, edit: states.get(targetSeq)?.edit, recalled: true });

@@ -27,6 +27,18 @@ describe("asItStands", () => {
     assert.equal(shownOf(message).text, "message 1", "the record itself is not changed");
   });
 
+  it("shows what was found in the last edit, and no longer what was found before", () => {
+    const flagged = recordOf(2, "ann", edit(1, "bad"));
+    assert.ok(flagged.body.case === "edit");
+    flagged.body.value.flags = ["sensitive"];
+    const flagsAfter = (...newest: (typeof flagged)[]) => {
+      const { body } = asItStands(message, standingOf(NOTHING, newest), ann);
+      return body.case === "message" ? body.value.flags : undefined;
+    };
+    assert.deepEqual(flagsAfter(flagged), ["sensitive"]);
+    assert.deepEqual(flagsAfter(flagged, recordOf(3, "ann", edit(1, "good"))), []);
+  });
+
   it("shows nothing of a recalled message, edited or not, reacted to or not", () => {
     const secrets = [recordOf(2, "ann", edit(1, "secret 2")), recordOf(4, "ann", edit(1, "secret 4"))];
     const standing = standingOf(NOTHING, [

@@ -255,7 +255,7 @@ export type StoredMessageState = Message<"oceanchat.records.v1.StoredMessageStat
   recallSeq?: bigint | undefined;
 
   /**
-   * What the server found in that content; absent when nothing.
+   * What the server found in that content.
    *
    * @generated from field: repeated string flags = 7;
    */
