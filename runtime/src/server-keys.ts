@@ -20,3 +20,13 @@ export const mongoKeys = {
   ),
   mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE", "The database in it.", "oceanchat"),
 } as const;
+
+/** For services that use Redis or Valkey. */
+export const redisKeys = {
+  redisUrl: url(
+    "OCEANCHAT_REDIS_URL",
+    "Redis or Valkey; may be away or lose everything at any time.",
+    "redis://127.0.0.1:6379",
+    ["redis", "rediss"],
+  ),
+} as const;

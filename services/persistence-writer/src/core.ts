@@ -1,7 +1,8 @@
 import type { WritableEntry } from "./core/entry.ts";
 import { changesOf } from "./core/fold.ts";
 import { headsOf, userConversationsOf } from "./core/heads.ts";
-import type { RecordRow, Store } from "./ports.ts";
+import { additionsOf } from "./core/tail.ts";
+import type { RecordRow, Store, Tail } from "./ports.ts";
 
 /**
  * What became of an entry:
@@ -20,7 +21,7 @@ export interface WriterCore {
   write(entries: readonly WritableEntry[]): Promise<readonly Written[]>;
 }
 
-export function createWriterCore(store: Store): WriterCore {
+export function createWriterCore(store: Store, tail: Tail): WriterCore {
   return {
     async write(entries) {
       const rows = entries.map(({ row }) => row);
@@ -29,7 +30,12 @@ export function createWriterCore(store: Store): WriterCore {
       await store.apply(changesOf(entries));
       for (const [index, answer] of await explain(store, rows, await store.insert(rows))) written[index] = answer;
       const inStore = entries.filter((_, index) => written[index]?.kind !== "contradicted");
-      await Promise.all([store.moveHeads(headsOf(inStore)), store.moveUserConversations(userConversationsOf(inStore))]);
+      await Promise.all([
+        store.moveHeads(headsOf(inStore)),
+        store.moveUserConversations(userConversationsOf(inStore)),
+        // Not before: what the store refuses must not be read from there.
+        tail.add(additionsOf(inStore)),
+      ]);
       return written;
     },
   };

@@ -8,6 +8,7 @@ import { writerKeys } from "./config.ts";
 import { consumeLog, reportLag } from "./consumer.ts";
 import { createWriterCore } from "./core.ts";
 import { openStore } from "./store.ts";
+import { openTail } from "./tail.ts";
 
 const LAG_REPORT_MS = 30_000;
 
@@ -16,10 +17,12 @@ export async function start(host: Host): Promise<void> {
   const config = readConfig(writerKeys, host.env);
   const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
+  const tail = await openTail(config.redisUrl, host.log);
+  host.defer("tail", () => tail.close());
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(DeadLetterSchema);
   await bus.ensureStream(LogEntrySchema);
-  const consumption = await consumeLog(bus, createWriterCore(store), host.log);
+  const consumption = await consumeLog(bus, createWriterCore(store, tail), host.log);
   host.defer("consumer", () => consumption.stop());
   host.defer("lag report", reportLag(consumption, host.log, LAG_REPORT_MS));
   await host.serve({});

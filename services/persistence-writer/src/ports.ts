@@ -140,3 +140,21 @@ export interface Store {
   /** Makes conversations appear in their users' lists and moves them forward. */
   moveUserConversations(conversations: readonly UserConversation[]): Promise<void>;
 }
+
+/** What a batch brings to the tail of one conversation, at most what the tail may hold. */
+export interface TailAddition {
+  readonly conversationId: string;
+  readonly records: readonly TailMember[];
+}
+
+/** A record of the tail: `TailRecord`, encoded. */
+export interface TailMember {
+  readonly seq: bigint;
+  readonly encoded: Uint8Array;
+}
+
+/** The newest records of conversations, where they are read fastest. A cache: it may lose or miss any of them. */
+export interface Tail {
+  /** Adds what the store holds by now. Resolves in any case, and soon. */
+  add(additions: readonly TailAddition[]): Promise<void>;
+}

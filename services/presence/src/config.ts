@@ -1,13 +1,9 @@
-import { addresses, integer, url } from "@oceanchat/runtime/config";
+import { addresses, integer } from "@oceanchat/runtime/config";
+import { redisKeys } from "@oceanchat/runtime/server-keys";
 
 /** What presence can be told. */
 export const presenceKeys = {
-  redisUrl: url(
-    "OCEANCHAT_REDIS_URL",
-    "Where presence is kept; may lose everything at any time.",
-    "redis://127.0.0.1:6379",
-    ["redis", "rediss"],
-  ),
+  ...redisKeys,
   auth: addresses(
     "OCEANCHAT_AUTH_ADDRESSES",
     "Mesh doors of auth, for the signing keys.",

@@ -6,6 +6,7 @@ import { writableEntry } from "../../src/core/entry.ts";
 import { createWriterCore, type WriterCore } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
+import { noTail } from "../support/memory-store.ts";
 
 describe("MongoStore", () => {
   let servers: TestServers;
@@ -17,7 +18,7 @@ describe("MongoStore", () => {
     servers = await startServers({ mongo: true });
     store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log: silentLog });
     await store.createIndexes(); // as the next process does at its start
-    core = createWriterCore(store);
+    core = createWriterCore(store, noTail);
   });
 
   after(async () => {
@@ -64,7 +65,7 @@ describe("MongoStore", () => {
     const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log: silentLog });
     try {
       relay.cut();
-      await assert.rejects(createWriterCore(cut).write([writable(50, 50)]));
+      await assert.rejects(createWriterCore(cut, noTail).write([writable(50, 50)]));
       assert.equal(await store.recordAt(DIRECT, 50n), undefined);
     } finally {
       await cut.close();

@@ -7,6 +7,7 @@ import { writableEntry } from "../../src/core/entry.ts";
 import { createWriterCore } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { entry } from "../support/entries.ts";
+import { noTail } from "../support/memory-store.ts";
 
 describe("MongoStore and a server that takes nothing", () => {
   let servers: TestServers;
@@ -46,7 +47,7 @@ describe("MongoStore and a server that takes nothing", () => {
       const batch = Array.from({ length: 200 }, (_, n) =>
         writableEntry(entry(n + 1, n + 1, { body }), { streamSequence: BigInt(n + 1), messageId: undefined }),
       );
-      await assert.rejects(createWriterCore(store).write(batch));
+      await assert.rejects(createWriterCore(store, noTail).write(batch));
     } finally {
       await store.close();
     }

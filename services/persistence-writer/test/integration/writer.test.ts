@@ -3,11 +3,14 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type DeadLetter, DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { TailRecordSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { connectBus } from "@oceanchat/runtime/bus";
 import type { Bus } from "@oceanchat/runtime/bus-types";
+import { keyOf } from "@oceanchat/runtime/declared-names";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { silentLog } from "@oceanchat/runtime/testing";
+import { Redis } from "ioredis";
 import { type Db, MongoClient } from "mongodb";
 import { ALICE, BOB, DIRECT, entry, GROUP, id } from "../support/entries.ts";
 import { WriterProcess } from "../support/writer-process.ts";
@@ -25,8 +28,12 @@ describe("persistence-writer", () => {
 
   before(async function () {
     this.timeout(300_000);
-    servers = await startServers({ nats: true, mongo: true });
-    env = { OCEANCHAT_NATS_URL: servers.natsUrl, OCEANCHAT_MONGODB_URL: servers.mongodbUrl };
+    servers = await startServers({ nats: true, mongo: true, valkey: true });
+    env = {
+      OCEANCHAT_NATS_URL: servers.natsUrl,
+      OCEANCHAT_MONGODB_URL: servers.mongodbUrl,
+      OCEANCHAT_REDIS_URL: servers.redisUrl,
+    };
     bus = await connectBus({
       url: servers.natsUrl,
       name: "test",
@@ -192,5 +199,33 @@ describe("persistence-writer", () => {
     await untilStored(conversations, 500);
     assert.equal(await writer?.end("SIGTERM"), 0);
     await assertGapless(conversations, 100, last);
+  });
+
+  it("keeps the newest records in Redis too, and does without it", async function () {
+    this.timeout(60_000);
+    const conversationId = `d_${id(600)}_${id(601)}`;
+    const redis = new Redis(servers.redisUrl);
+    redis.on("error", () => {}); // it is killed below
+    try {
+      writer = await WriterProcess.start(env);
+      const last = await appendMany([conversationId], 120, 1);
+      await untilStored([conversationId], 120);
+      assert.equal(await writer.end("SIGTERM"), 0); // the tail comes after the records
+      const key = keyOf(TailRecordSchema)({ conversation_id: conversationId });
+      const members = (await redis.zrangeBuffer(key, "0", "-1")).map((each) => fromBinary(TailRecordSchema, each));
+      const rows = await db.collection("records").find({ conversationId }).sort({ seq: 1 }).toArray();
+      assert.deepEqual(
+        members.map(({ record, streamSequence }) => [Buffer.from(record).toString("hex"), streamSequence]),
+        rows.slice(20).map(({ record, streamSequence }) => [record.toString("hex"), streamSequence]),
+      );
+      assert.equal(rows.at(-1)?.streamSequence, BigInt(last.get(conversationId) ?? 0));
+      writer = await WriterProcess.start(env);
+      await servers.kill("valkey");
+      await appendMany([conversationId], 50, 121);
+      await untilStored([conversationId], 170);
+    } finally {
+      redis.disconnect();
+      await servers.untilReady("valkey");
+    }
   });
 });

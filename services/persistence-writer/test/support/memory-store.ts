@@ -1,4 +1,4 @@
-import type { Changes, Head, Place, RecordRow, Store, UserConversation } from "../../src/ports.ts";
+import type { Changes, Head, Place, RecordRow, Store, Tail, UserConversation } from "../../src/ports.ts";
 
 /** A store in memory with the same unique indexes as the real one. */
 export class MemoryStore implements Store {
@@ -55,3 +55,6 @@ function clashes(a: RecordRow, b: RecordRow): boolean {
     (a.clientMessageId !== undefined && a.clientMessageId === b.clientMessageId && a.senderUserId === b.senderUserId)
   );
 }
+
+/** For what is not about the tail. */
+export const noTail: Tail = { add: async () => {} };

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { handleBatch, reportLag } from "../../src/consumer.ts";
 import { createWriterCore } from "../../src/core.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
-import { MemoryStore } from "../support/memory-store.ts";
+import { MemoryStore, noTail } from "../support/memory-store.ts";
 
 const log = pino({ level: "silent" });
 const message = (sequence: number, ...args: Parameters<typeof entry>) =>
@@ -15,7 +15,7 @@ const message = (sequence: number, ...args: Parameters<typeof entry>) =>
 describe("handleBatch", () => {
   it("sends only the poison to the dead, in its own place", async () => {
     const store = new MemoryStore();
-    const core = createWriterCore(store);
+    const core = createWriterCore(store, noTail);
     const outcomes = await handleBatch(core, log, [
       delivered(1, new Uint8Array([0xff, 0xff, 0xff])),
       message(2, 1, 10),
@@ -39,7 +39,7 @@ describe("handleBatch", () => {
 
   it("does not ask the store for a batch of nothing but poison", async () => {
     const store = new MemoryStore();
-    await handleBatch(createWriterCore(store), log, [delivered(1, new Uint8Array())]);
+    await handleBatch(createWriterCore(store, noTail), log, [delivered(1, new Uint8Array())]);
     assert.deepEqual(store.calls, []);
   });
 });

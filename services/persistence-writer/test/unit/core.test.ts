@@ -5,7 +5,7 @@ import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { writableEntry } from "../../src/core/entry.ts";
 import { createWriterCore } from "../../src/core.ts";
 import { ALICE, BOB, DIRECT, entry, GROUP, id, mentioning, recall, T0 } from "../support/entries.ts";
-import { MemoryStore } from "../support/memory-store.ts";
+import { MemoryStore, noTail } from "../support/memory-store.ts";
 
 const writable = (...args: Parameters<typeof entry>) =>
   writableEntry(entry(...args), { streamSequence: BigInt(args[1]) + 100n, messageId: undefined });
@@ -65,7 +65,7 @@ describe("WriterCore.write", () => {
   it("stores a batch and moves each head and list once, to the last", async () => {
     const store = new MemoryStore();
     const batch = [writable(1, 10), writable(3, 12), writable(2, 11), writable(1, 20, { conversationId: GROUP })];
-    assert.deepEqual(await createWriterCore(store).write(batch), [STORED, STORED, STORED, STORED]);
+    assert.deepEqual(await createWriterCore(store, noTail).write(batch), [STORED, STORED, STORED, STORED]);
     assert.equal(store.rows.length, 4);
     assert.deepEqual(store.calls, ["apply", "insert 4", "heads 2", "lists 2"]);
     assert.deepEqual(store.heads.get(DIRECT), {
@@ -88,7 +88,7 @@ describe("WriterCore.write", () => {
       writable(6, 15, recall(4)),
       writable(4, 13, mentioning(13, [BOB], true)),
     ];
-    await createWriterCore(store).write(batch);
+    await createWriterCore(store, noTail).write(batch);
     const { headSeq, lastRecord, lastRecalledSeq, lastMentionAllSeq } = store.heads.get(DIRECT) ?? {};
     assert.deepEqual([headSeq, lastRecalledSeq, lastMentionAllSeq], [7n, 4n, 5n]);
     assert.equal(lastRecord, batch[1]?.row.record);
@@ -96,10 +96,10 @@ describe("WriterCore.write", () => {
 
   it("applies what records change before they are there, so that whoever finds them may rely on it", async () => {
     const store = new MemoryStore();
-    await createWriterCore(store).write([writable(1, 10), writable(2, 11, recall(1))]);
+    await createWriterCore(store, noTail).write([writable(1, 10), writable(2, 11, recall(1))]);
     assert.deepEqual(store.applied[0]?.messages, [{ conversationId: DIRECT, seq: 1n, edit: undefined, recallSeq: 2n }]);
     store.apply = () => Promise.reject(new Error("down"));
-    await assert.rejects(createWriterCore(store).write([writable(3, 12, recall(1))]), /down/);
+    await assert.rejects(createWriterCore(store, noTail).write([writable(3, 12, recall(1))]), /down/);
     assert.equal(await store.recordAt(DIRECT, 3n), undefined);
   });
 
@@ -107,14 +107,14 @@ describe("WriterCore.write", () => {
     const store = new MemoryStore();
     const batch = [writable(1, 10), writable(2, 11)];
     await store.insert(batch.map(({ row }) => row)); // killed before the heads were moved
-    assert.deepEqual(await createWriterCore(store).write(batch), [STORED, STORED]);
+    assert.deepEqual(await createWriterCore(store, noTail).write(batch), [STORED, STORED]);
     assert.equal(store.rows.length, 2);
     assert.equal(store.heads.get(DIRECT)?.headSeq, 2n);
   });
 
   it("refuses another record in a place that is taken, and stores the rest", async () => {
     const store = new MemoryStore();
-    const core = createWriterCore(store);
+    const core = createWriterCore(store, noTail);
     await core.write([writable(1, 10)]);
     const written = await core.write([writable(1, 99), writable(2, 11)]);
     assert.equal(written[0]?.kind, "contradicted");
@@ -124,7 +124,7 @@ describe("WriterCore.write", () => {
   });
 
   it("refuses a record that lies elsewhere already", async () => {
-    const core = createWriterCore(new MemoryStore());
+    const core = createWriterCore(new MemoryStore(), noTail);
     await core.write([writable(1, 10)]);
     const [written] = await core.write([writable(2, 10)]);
     assert.equal(written?.kind, "contradicted");
@@ -132,7 +132,7 @@ describe("WriterCore.write", () => {
 
   it("does not move a head by a record that was not stored", async () => {
     const store = new MemoryStore();
-    const core = createWriterCore(store);
+    const core = createWriterCore(store, noTail);
     await core.write([writable(1, 10)]);
     await core.write([writable(9, 10)]);
     assert.equal(store.heads.get(DIRECT)?.headSeq, 1n);
@@ -140,7 +140,7 @@ describe("WriterCore.write", () => {
 
   it("makes no hole for a client message id that was used twice", async () => {
     const store = new MemoryStore();
-    const core = createWriterCore(store);
+    const core = createWriterCore(store, noTail);
     const first = entry(1, 10).record;
     assert.ok(first);
     await core.write([writable(1, 10)]);
@@ -155,6 +155,6 @@ describe("WriterCore.write", () => {
   it("rejects when the store does, so that the batch comes again", async () => {
     const store = new MemoryStore();
     store.moveHeads = () => Promise.reject(new Error("down"));
-    await assert.rejects(createWriterCore(store).write([writable(1, 10)]), /down/);
+    await assert.rejects(createWriterCore(store, noTail).write([writable(1, 10)]), /down/);
   });
 });
