@@ -68,13 +68,17 @@ export async function readFrom(
   return found;
 }
 
-interface Part {
+/** One answer to a batched direct get. */
+export interface Part {
   readonly messages: StoredMessage[];
   /** How many more there are. */
   readonly pending: number;
+  /** The last stream sequence that the answering server had; 0 where it doesn't say. */
+  readonly upTo: number;
 }
 
-async function readBatch(link: Link, stream: string, query: string): Promise<Part> {
+/** Sends one batched direct get and waits for all of its messages. */
+export async function readBatch(link: Link, stream: string, query: string): Promise<Part> {
   const inbox = createInbox();
   const messages: StoredMessage[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<Part>();
@@ -82,8 +86,8 @@ async function readBatch(link: Link, stream: string, query: string): Promise<Par
   const take = (error: Error | null, { headers, data }: Msg) => {
     if (error !== null || headers === undefined) fail(error ?? new Error("an answer without headers"));
     else if (headers.code === 0) messages.push(directMessage(headers, data));
-    else if (headers.code === 204) resolve({ messages, pending: Number(headers.get("Nats-Num-Pending")) });
-    else if (headers.code === 404) resolve({ messages, pending: 0 });
+    else if (headers.code === 204) resolve(partOf(messages, headers));
+    else if (headers.code === 404) resolve({ messages, pending: 0, upTo: 0 });
     else fail(new Error(`status ${headers.code} ${headers.description}`));
   };
   const timer = setTimeout(() => fail(new Error(`no answer in ${BATCH_TIMEOUT_MS} ms`)), BATCH_TIMEOUT_MS);
@@ -100,6 +104,11 @@ async function readBatch(link: Link, stream: string, query: string): Promise<Par
     unfollow();
     subscription?.unsubscribe();
   });
+}
+
+function partOf(messages: StoredMessage[], headers: MsgHdrs): Part {
+  const upTo = Number(headers.get("Nats-UpTo-Sequence"));
+  return { messages, pending: Number(headers.get("Nats-Num-Pending")), upTo };
 }
 
 function storedMessage(found: StoredMsg): StoredMessage {

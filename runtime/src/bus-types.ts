@@ -231,6 +231,11 @@ export interface Bus {
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published>;
   /** The last message of a subject. */
   lastBySubject(stream: string, subject: string, options?: ReadOptions): Promise<StoredMessage | undefined>;
+  /**
+   * The last messages of many subjects, by subject; those without one are left out. As fresh as the leader's, in one request for
+   * 500 subjects (with replicas, sometimes one for each).
+   */
+  lastBySubjects(stream: string, subjects: readonly string[]): Promise<ReadonlyMap<string, StoredMessage>>;
   /** The message at a stream sequence. */
   bySequence(stream: string, sequence: number, options?: ReadOptions): Promise<StoredMessage | undefined>;
   /**

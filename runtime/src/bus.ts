@@ -6,6 +6,7 @@ import { Follower } from "./bus-follow.ts";
 import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
 import { PublishWindow } from "./bus-publish.ts";
 import { ackFloorOf, positionOf, readFrom, readOne } from "./bus-read.ts";
+import { readLast } from "./bus-read-last.ts";
 import { ensureConsumer, ensureStream } from "./bus-setup.ts";
 import type {
   Bus,
@@ -83,6 +84,10 @@ class NatsBus implements Bus {
 
   lastBySubject(stream: string, subject: string, options: ReadOptions = {}): Promise<StoredMessage | undefined> {
     return readOne(this.#jsm, stream, { last_by_subj: subject }, options);
+  }
+
+  lastBySubjects(stream: string, subjects: readonly string[]): Promise<ReadonlyMap<string, StoredMessage>> {
+    return readLast(this.#link, this.#jsm, stream, subjects);
   }
 
   bySequence(stream: string, sequence: number, options: ReadOptions = {}): Promise<StoredMessage | undefined> {

@@ -14,6 +14,7 @@ describe("bus: reads and signals", () => {
   const desc = roomStream("READ", { maxBytes: 64n * 1024n * 1024n });
   const stream = streamOf(desc);
   const subjectOf = (id: string) => stream.subjectOf("room", { id });
+  const lastSequences = new Map<string, number>();
 
   before(async function () {
     this.timeout(300_000);
@@ -25,6 +26,22 @@ describe("bus: reads and signals", () => {
   after(async () => {
     await bus.close();
     await servers.stop();
+  });
+
+  it("reads the last messages of many subjects at once, and leaves out what has none", async () => {
+    const ids = Array.from({ length: 1200 }, (_, n) => `many-${n}`);
+    const odd = ids.filter((_, n) => n % 2 === 1);
+    for (const id of [...odd, ...odd.slice(0, 50)]) {
+      const { sequence } = await bus.publish(subjectOf(id), textBytes(id), { expectStream: "READ" });
+      lastSequences.set(subjectOf(id), sequence);
+    }
+    const found = await bus.lastBySubjects("READ", ids.map(subjectOf));
+    assert.deepEqual(new Map([...found].map(([subject, { sequence }]) => [subject, sequence])), lastSequences);
+    assert.equal(bytesText(found.get(subjectOf("many-1"))?.data ?? new Uint8Array()), "many-1");
+    assert.equal((await bus.lastBySubjects("READ", [subjectOf("many-0")])).size, 0);
+    assert.equal((await bus.lastBySubjects("READ", [])).size, 0);
+    const unavailable = (error: unknown) => error instanceof ServiceError && error.code === Code.Unavailable;
+    await assert.rejects(bus.lastBySubjects("MISSING", ["a"]), unavailable);
   });
 
   for (const leader of [false, true]) {

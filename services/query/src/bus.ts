@@ -9,12 +9,24 @@ import type { PlacedRecord, RecordLog } from "./ports.ts";
 export function openLog(bus: Bus): RecordLog {
   const stream = streamOf(LogEntrySchema);
   const { name } = stream;
-  const subject = (conversationId: string) => stream.subjectOf("conversation", { id: conversationId });
+  const subject = (logId: string) =>
+    logId.startsWith("u_")
+      ? stream.subjectOf("user", { id: logId.slice(2) })
+      : stream.subjectOf("conversation", { id: logId });
   return {
     async last(conversationId) {
       // A stale answer would hide records that somebody has seen already: ask the leader.
       const message = await bus.lastBySubject(name, subject(conversationId), { leader: true });
       return message === undefined ? undefined : placed(message);
+    },
+    async lastOf(conversationIds) {
+      const found = await bus.lastBySubjects(name, conversationIds.map(subject));
+      return new Map(
+        conversationIds.flatMap((conversationId): [string, PlacedRecord][] => {
+          const message = found.get(subject(conversationId));
+          return message === undefined ? [] : [[conversationId, placed(message)]];
+        }),
+      );
     },
     async from(conversationId, streamSequence, limit) {
       return (await bus.bySubjectFrom(name, subject(conversationId), streamSequence, limit)).map(placed);

@@ -1,13 +1,9 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { readableIntervals } from "./core/access.ts";
-import {
-  type ConversationInit,
-  getConversation,
-  headOf,
-  type ListSources,
-  listConversations,
-} from "./core/conversations.ts";
+import { type ConversationInit, getConversation, type ListSources } from "./core/conversations.ts";
+import { headOf } from "./core/heads.ts";
 import { readerOf, readHistory } from "./core/history.ts";
+import { listConversations } from "./core/lists.ts";
 import { readStretch } from "./core/merge.ts";
 import { choosePage, type PageRequest } from "./core/page.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
@@ -50,13 +46,13 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
     async listRecords(userId, conversationId, request) {
       if (request.afterSeq !== undefined && request.beforeSeq !== undefined) throw errors.bothDirections();
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
-      const { seq: headSeq } = await headOf(sources, conversationId);
-      const { stretches, hasMore } = choosePage(intervals, headSeq, request);
+      const head = await headOf(sources, conversationId);
+      const { stretches, hasMore } = choosePage(intervals, head.seq, request);
       const covered = { firstSeq: stretches[0]?.fromSeq ?? 0n, lastSeq: stretches.at(-1)?.toSeq ?? 0n };
       const records = request.raw
         ? (await Promise.all(stretches.map((stretch) => readStretch(sources, conversationId, stretch)))).flat()
-        : await readHistory(sources, readerOf(userId, intervals), conversationId, { headSeq, stretches });
-      return { records, headSeq, hasMore, ...covered };
+        : await readHistory(sources, readerOf(userId, intervals), conversationId, { head, stretches });
+      return { records, headSeq: head.seq, hasMore, ...covered };
     },
     listConversations: (userId, request) => listConversations(sources, userId, request),
     async getConversation(userId, conversationId) {

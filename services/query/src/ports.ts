@@ -16,6 +16,25 @@ export interface Head {
   readonly lastTimeMs: number;
 }
 
+/** A head as the store knows it. */
+export interface StoredHead extends Head {
+  /** Where its record lies in the stream. */
+  readonly streamSequence: number;
+  /** Its record; undefined when an older writer wrote the head: then what follows isn't known either. */
+  readonly lastRecord: LogRecord | undefined;
+  /** The highest seq of a message that was recalled; 0 for none. */
+  readonly lastRecalledSeq: bigint;
+  /** The highest seq of a message that mentions everybody; 0 for none. */
+  readonly lastMentionAllSeq: bigint;
+}
+
+/** A user's settings for a conversation. */
+export interface Settings {
+  readonly pinned: boolean;
+  /** In milliseconds since the epoch; 0 for not at all. */
+  readonly mutedUntilMs: number;
+}
+
 /** A conversation in a user's list. */
 export interface ListedConversation {
   readonly conversationId: string;
@@ -32,7 +51,9 @@ export interface RecordStore {
   range(conversationId: string, fromSeq: bigint, toSeq: bigint): Promise<readonly PlacedRecord[]>;
   /** The stream sequence of the last stored record before a seq. */
   streamSequenceBefore(conversationId: string, seq: bigint): Promise<number | undefined>;
-  heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, Head>>;
+  heads(conversationIds: readonly string[]): Promise<ReadonlyMap<string, StoredHead>>;
+  /** When something last happened in these conversations, in milliseconds since the epoch. */
+  lastTimesOf(conversationIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** A user's direct conversations, the latest activity first. */
   directConversations(
     userId: string,
@@ -49,25 +70,28 @@ export interface RecordStore {
   readSeqsIn(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
   /** How many of these users have read up to a record. */
   countReaders(conversationId: string, userIds: readonly string[], seq: bigint): Promise<number>;
-  /** Counts what a user has not read. */
-  countUnread(query: UnreadQuery): Promise<Unread>;
+  /** What a user has set for these conversations; those for which he never set anything are left out. */
+  settingsOf(userId: string, conversationIds: readonly string[]): Promise<ReadonlyMap<string, Settings>>;
+  /** How many messages of others a stretch holds, those in `except` left out; counted up to the limit. */
+  countMessages(stretch: UserStretch, except: readonly bigint[]): Promise<number>;
+  /** Messages of a stretch that were recalled, the oldest first, up to 1000 of them. */
+  recalledIn(stretch: UserStretch): Promise<readonly bigint[]>;
+  /** Messages of a stretch that name the user, the oldest first, up to the limit; his own may be among them. */
+  namedIn(stretch: UserStretch): Promise<readonly bigint[]>;
+  /** Messages of a stretch that mention everybody, the oldest first, up to the limit; his own may be among them. */
+  mentionsAllIn(stretch: UserStretch): Promise<readonly bigint[]>;
+  /** How many of these are stored messages of others. */
+  countOfOthers(conversationId: string, userId: string, seqs: readonly bigint[]): Promise<number>;
 }
 
-/** Which messages count as unread: those of others from one seq to another, both included, that were not recalled. */
-export interface UnreadQuery {
+/** A user, and what he has not read of a conversation: from one seq to another, both included. */
+export interface UserStretch {
   readonly conversationId: string;
   readonly userId: string;
   readonly fromSeq: bigint;
   readonly toSeq: bigint;
   /** Where counting ends. */
   readonly limit: number;
-}
-
-/** What a user has not read. */
-export interface Unread {
-  readonly messages: number;
-  /** Of those, the ones that mention him or everybody. */
-  readonly mentions: number;
 }
 
 /** What a message says since an edit. */
@@ -109,6 +133,8 @@ export interface Changes {
 export interface RecordLog {
   /** The last record of a conversation; undefined when the log holds none any more. */
   last(conversationId: string): Promise<PlacedRecord | undefined>;
+  /** The last records of these logs; those of which it holds none any more are left out. */
+  lastOf(conversationIds: readonly string[]): Promise<ReadonlyMap<string, PlacedRecord>>;
   /** Up to `limit` records of a conversation from a stream sequence on, in order. */
   from(conversationId: string, streamSequence: number, limit: number): Promise<readonly PlacedRecord[]>;
 }

@@ -3,8 +3,9 @@ import type { GetReadReceiptsResponseSchema } from "@oceanchat/gen/oceanchat/que
 import { errors } from "../errors.ts";
 import type { RecordStore } from "../ports.ts";
 import { parseConversationId } from "./access.ts";
-import { headOf, type ListSources } from "./conversations.ts";
+import type { ListSources } from "./conversations.ts";
 import type { Reader } from "./fold.ts";
+import { headOf } from "./heads.ts";
 import { readStretch } from "./merge.ts";
 
 /** With more members than this, readers are counted and not named. */

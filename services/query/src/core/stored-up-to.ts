@@ -1,9 +1,18 @@
+/** A record of a log that is stored, with all before it. */
+export interface StoredPlace {
+  readonly seq: bigint;
+  /** Where it lies in the stream, or before. */
+  readonly streamSequence: number;
+}
+
+const NOWHERE: StoredPlace = { seq: 0n, streamSequence: 0 };
+
 /**
  * Remembers up to where conversations are stored without a hole. Records are never taken away, so what was true stays true; what
  * is forgotten is looked up again.
  */
 export class StoredUpTo {
-  readonly #seqs = new Map<string, bigint>();
+  readonly #places = new Map<string, StoredPlace>();
   readonly #conversations: number;
 
   /** Remembers that many conversations, those used last. */
@@ -11,17 +20,17 @@ export class StoredUpTo {
     this.#conversations = conversations;
   }
 
-  /** 0 when nothing is known. */
-  of(conversationId: string): bigint {
-    return this.#seqs.get(conversationId) ?? 0n;
+  /** Seq 0 when nothing is known. */
+  of(conversationId: string): StoredPlace {
+    return this.#places.get(conversationId) ?? NOWHERE;
   }
 
-  raise(conversationId: string, seq: bigint): void {
+  raise(conversationId: string, place: StoredPlace): void {
     const known = this.of(conversationId);
-    this.#seqs.delete(conversationId);
-    this.#seqs.set(conversationId, seq > known ? seq : known);
-    if (this.#seqs.size <= this.#conversations) return;
-    const [oldest] = this.#seqs.keys();
-    if (oldest !== undefined) this.#seqs.delete(oldest);
+    this.#places.delete(conversationId);
+    this.#places.set(conversationId, place.seq > known.seq ? place : known);
+    if (this.#places.size <= this.#conversations) return;
+    const [oldest] = this.#places.keys();
+    if (oldest !== undefined) this.#places.delete(oldest);
   }
 }

@@ -1,80 +1,60 @@
 import { reading } from "@oceanchat/runtime/mongo";
-import type { Collection, Document } from "mongodb";
-import type { RecordStore, UnreadQuery } from "../ports.ts";
+import type { Collection, Document, Filter } from "mongodb";
+import type { RecordStore, UserStretch } from "../ports.ts";
 import type { MessageStateDocument } from "./changes.ts";
 import type { RecordDocument } from "./records.ts";
 
-/** Recalled messages that are left out of a count, the oldest unread first; more than are counted at all. */
+/** Recalled messages that are left out of a count, the oldest first; more than are counted at all. */
 const RECALLED_READ = 1000;
-/** Mentions are looked for among this many records before the head: there is no index for them. */
-const MENTIONS_WITHIN = 10_000n;
 
-export interface ReadCursorDocument extends Document {
+export interface MentionDocument extends Document {
   readonly _id: string;
   readonly userId: string;
   readonly conversationId: string;
-  readonly readSeq: bigint;
+  readonly seq: bigint;
 }
 
-/** Reads read cursors. */
-export function cursorsIn(
-  cursors: Collection<ReadCursorDocument>,
-): Pick<RecordStore, "readSeqsOf" | "readSeqsIn" | "countReaders"> {
-  const find = (ids: string[]) => reading(() => cursors.find({ _id: { $in: ids } }).toArray());
-  return {
-    async readSeqsOf(userId, conversationIds) {
-      const found = await find(conversationIds.map((conversationId) => `${userId}:${conversationId}`));
-      return new Map(found.map(({ conversationId, readSeq }) => [conversationId, readSeq]));
-    },
-    async readSeqsIn(conversationId, userIds) {
-      const found = await find(userIds.map((userId) => `${userId}:${conversationId}`));
-      return new Map(found.map(({ userId, readSeq }) => [userId, readSeq]));
-    },
-    countReaders: (conversationId, userIds, seq) =>
-      reading(() =>
-        cursors.countDocuments({
-          _id: { $in: userIds.map((each) => `${each}:${conversationId}`) },
-          readSeq: { $gte: seq },
-        }),
-      ),
-  };
+/** Where what a user has not read is counted. */
+export interface UnreadCollections {
+  readonly records: Collection<RecordDocument>;
+  readonly states: Collection<MessageStateDocument>;
+  readonly mentions: Collection<MentionDocument>;
 }
+
+type UnreadStore = Pick<RecordStore, "countMessages" | "recalledIn" | "namedIn" | "mentionsAllIn" | "countOfOthers">;
 
 /** Counts what a user has not read. */
-export function unreadIn(
-  records: Collection<RecordDocument>,
-  states: Collection<MessageStateDocument>,
-): Pick<RecordStore, "countUnread"> {
+export function unreadIn({ records, states, mentions }: UnreadCollections): UnreadStore {
   return {
-    async countUnread(query) {
-      const recalled = await reading(() => recalledIn(states, query));
-      const messages = await reading(() => records.countDocuments(unread(query, recalled), { limit: query.limit }));
-      if (messages === 0) return { messages, mentions: 0 };
-      const floor = query.toSeq - MENTIONS_WITHIN + 1n;
-      const newest = { ...query, fromSeq: floor > query.fromSeq ? floor : query.fromSeq };
-      const filter = { ...unread(newest, recalled), $or: [{ mentions: query.userId }, { mentionsAll: true }] };
-      const mentions = await reading(() => records.countDocuments(filter, { limit: query.limit }));
-      return { messages, mentions };
-    },
+    countMessages: ({ userId, limit, ...stretch }, except) =>
+      reading(() => {
+        const filter = { ...placesOf(stretch, except), kind: "message", senderUserId: { $ne: userId } };
+        return records.countDocuments(filter, { limit });
+      }),
+    recalledIn: (stretch) => seqsIn(states, { ...placesOf(stretch), recallSeq: { $exists: true } }, RECALLED_READ),
+    namedIn: ({ userId, limit, ...stretch }) => seqsIn(mentions, { userId, ...placesOf(stretch) }, limit),
+    mentionsAllIn: ({ limit, ...stretch }) =>
+      seqsIn(records, { ...placesOf(stretch), mentionsAll: { $exists: true } }, limit),
+    countOfOthers: (conversationId, userId, seqs) =>
+      reading(() => records.countDocuments({ conversationId, seq: { $in: [...seqs] }, senderUserId: { $ne: userId } })),
   };
 }
 
-function unread({ conversationId, userId, fromSeq, toSeq }: UnreadQuery, recalled: readonly bigint[]) {
-  const seq = { $gte: fromSeq, $lte: toSeq, ...(recalled.length === 0 ? {} : { $nin: [...recalled] }) };
-  return { conversationId, seq, kind: "message", senderUserId: { $ne: userId } };
+type Places = Pick<UserStretch, "conversationId" | "fromSeq" | "toSeq">;
+
+function placesOf({ conversationId, fromSeq, toSeq }: Places, except: readonly bigint[] = []) {
+  return { conversationId, seq: { $gte: fromSeq, $lte: toSeq, ...(except.length === 0 ? {} : { $nin: [...except] }) } };
 }
 
-async function recalledIn(
-  states: Collection<MessageStateDocument>,
-  { conversationId, fromSeq, toSeq }: UnreadQuery,
+async function seqsIn<T extends Document & { readonly seq: bigint }>(
+  collection: Collection<T>,
+  filter: Filter<T>,
+  limit: number,
 ): Promise<bigint[]> {
-  const found = await states
-    .find(
-      { conversationId, seq: { $gte: fromSeq, $lte: toSeq }, recallSeq: { $exists: true } },
-      { projection: { _id: 0, seq: 1 } },
-    )
-    .sort({ seq: 1 })
-    .limit(RECALLED_READ)
-    .toArray();
-  return found.map(({ seq }) => seq);
+  const cursor = () =>
+    collection
+      .find(filter, { projection: { _id: 0, seq: 1 } })
+      .sort({ seq: 1 })
+      .limit(limit);
+  return (await reading(() => cursor().toArray())).map(({ seq }) => seq);
 }

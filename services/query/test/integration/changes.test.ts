@@ -144,14 +144,17 @@ describe("query over what records change", () => {
 
   it("counts what comes after the read cursor, without the recalled and one's own", async () => {
     const { readSeq, unreadCount, unreadMentionCount } = await core.getConversation(alice, conversationId);
-    assert.deepEqual([readSeq, unreadCount, unreadMentionCount], [0n, 1, 0], "message 2; 12 is not written yet");
+    assert.deepEqual([readSeq, unreadCount, unreadMentionCount], [0n, 2, 1], "2 and 12, which is not written yet");
     const last = onlyLogged.at(-1);
     assert.ok(last);
     await put("message_states", [{ _id: `${conversationId}:7`, conversationId, seq: 7n, recallSeq: 11n } as Document]);
+    await put("mentions", [{ userId: alice, conversationId, seq: 12n }]);
     await put("records", [
       ...onlyLogged.slice(0, -1).map((record) => row({ ...record, conversationId }, Number(record.seq))),
       row({ ...last, conversationId }, 12),
     ]);
+    // Another process, that has to find out what is stored.
+    core = createQueryCore({ store, log: openLog(bus), peers });
     const { unreadCount: now, unreadMentionCount: mentions } = await core.getConversation(alice, conversationId);
     assert.deepEqual([now, mentions], [2, 1]);
     const cursor = { _id: `${alice}:${conversationId}`, userId: alice, conversationId, readSeq: 2n } as Document;

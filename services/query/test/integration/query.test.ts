@@ -6,6 +6,7 @@ import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat
 import { startServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
 import type { RunningHost } from "@oceanchat/runtime/host";
+import { decodePageToken, encodePageToken } from "@oceanchat/runtime/page-token";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { testHost } from "@oceanchat/runtime/testing";
 import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
@@ -144,12 +145,16 @@ describe("query over the message store and the log", () => {
     const second = await core.listConversations(alice, { pageSize: 1, after: first.next });
     const ids = [...first.conversations, ...second.conversations].map((each) => each.conversationId);
     assert.deepEqual(new Set(ids), new Set([`d_${alice}_${bob}`, `g_${group}`]));
+    assert.deepEqual(
+      decodePageToken(encodePageToken(first.next ?? {}), (place) => place),
+      first.next,
+    );
     assert.equal(second.next, undefined);
     const direct = await core.getConversation(alice, `d_${alice}_${bob}`);
     assert.equal(direct.headSeq, 6n);
     assert.equal(direct.peerUserId, bob);
     assert.equal((direct.lastRecord as LogRecord).seq, 6n);
-    assert.equal(direct.unreadCount, 3, "what the writer has written");
+    assert.equal(direct.unreadCount, 6, "written or not");
     assert.equal((await core.getConversation(bob, `d_${alice}_${bob}`)).unreadCount, 0, "one's own don't count");
   });
 

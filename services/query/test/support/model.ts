@@ -1,8 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { StoredUpTo } from "../../src/core/stored-up-to.ts";
-import type { Changes, MessageState, PlacedRecord, Reaction, RecordLog, RecordStore } from "../../src/ports.ts";
+import type { Changes, MessageState, Reaction } from "../../src/ports.ts";
 
 const USERS = ["ann", "bob", "cid"];
 const EMOJIS = ["👍", "🎉"];
@@ -139,33 +138,4 @@ export function shownOf({ body, editedTime, recalled, reactions }: LogRecord): S
     recalled,
     reactions: reactions.map(({ emoji, count, mine, userIds }) => `${emoji} ${count} ${mine} ${userIds}`),
   };
-}
-
-/** A log, and a store that holds some of its records and what these change, as the writer leaves it at any moment. */
-export function sourcesOf(records: readonly LogRecord[], isStored: (seq: bigint) => boolean, headSeq: bigint) {
-  const placed = (record: LogRecord): PlacedRecord => ({ record, streamSequence: Number(record.seq) * 10 });
-  const stored = records.filter(({ seq }) => isStored(seq));
-  const changes = storedChanges(stored);
-  const store: Pick<RecordStore, "range" | "streamSequenceBefore" | "storedSeqs" | "changes" | "heads"> = {
-    range: async (_id, from, to) => stored.filter(({ seq }) => seq >= from && seq <= to).map(placed),
-    storedSeqs: async (_id, from, to) => stored.map(({ seq }) => seq).filter((seq) => seq >= from && seq <= to),
-    streamSequenceBefore: async (_id, before) => {
-      const last = stored.findLast(({ seq }) => seq < before);
-      return last && placed(last).streamSequence;
-    },
-    changes: async (_id, seqs) => ({
-      states: changes.states.filter(({ seq }) => seqs.includes(seq)),
-      reactions: changes.reactions.filter(({ targetSeq }) => seqs.includes(targetSeq)),
-    }),
-    heads: async () => new Map([["c", { seq: headSeq, lastTimeMs: 0 }]]),
-  };
-  const log: RecordLog = {
-    last: async () => records.map(placed).at(-1),
-    from: async (_id, sequence, limit) =>
-      records
-        .map(placed)
-        .filter(({ streamSequence }) => streamSequence >= sequence)
-        .slice(0, limit),
-  };
-  return { store: store as RecordStore, log, storedUpTo: new StoredUpTo(10) };
 }

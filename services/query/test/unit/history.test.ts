@@ -2,23 +2,25 @@ import assert from "node:assert/strict";
 import { readerOf, readHistory } from "../../src/core/history.ts";
 import { StoredUpTo } from "../../src/core/stored-up-to.ts";
 import type { RecordStore } from "../../src/ports.ts";
-import { edit, expected, randomLog, randomOf, react, recordOf, shownOf, sourcesOf } from "../support/model.ts";
+import { edit, expected, randomLog, randomOf, react, recordOf, shownOf } from "../support/model.ts";
+import { sourcesOf } from "../support/tiers.ts";
 
 const reader = readerOf("bob", [{ fromSeq: 1n, toSeq: undefined }]);
 const page = (fromSeq: number, toSeq: number, headSeq: number) => ({
-  headSeq: BigInt(headSeq),
+  head: { seq: BigInt(headSeq), streamSequence: headSeq * 10, inLog: true },
   stretches: [{ fromSeq: BigInt(fromSeq), toSeq: BigInt(toSeq) }],
 });
 
 describe("StoredUpTo", () => {
   it("never goes back, and forgets what was used longest ago", () => {
     const stored = new StoredUpTo(2);
-    stored.raise("a", 5n);
-    stored.raise("a", 3n);
-    stored.raise("b", 1n);
-    stored.raise("a", 4n);
-    stored.raise("c", 1n);
-    assert.deepEqual([stored.of("a"), stored.of("b"), stored.of("c")], [5n, 0n, 1n]);
+    const place = (seq: bigint) => ({ seq, streamSequence: Number(seq) });
+    stored.raise("a", place(5n));
+    stored.raise("a", place(3n));
+    stored.raise("b", place(1n));
+    stored.raise("a", place(4n));
+    stored.raise("c", place(1n));
+    assert.deepEqual([stored.of("a").seq, stored.of("b").seq, stored.of("c").seq], [5n, 0n, 1n]);
   });
 });
 
@@ -66,22 +68,32 @@ describe("readHistory", () => {
     await assert.rejects(readHistory(sources, reader, "c", page(1, 1, 3)), unavailable);
   });
 
-  it("looks only at what it doesn't know to be stored", async () => {
-    const log = Array.from({ length: 20 }, (_, n) => recordOf(n + 1));
-    const sources = sourcesOf(log, (seq) => seq !== 15n && seq <= 18n, 18n);
+  it("looks only at what it doesn't know to be stored, and not at the last few records, which it reads from the log", async () => {
+    const log = Array.from({ length: 200 }, (_, n) => recordOf(n + 1));
+    const sources = sourcesOf(log, (seq) => seq !== 150n && seq <= 180n, 180n);
     const asked: [bigint, bigint][] = [];
     const storedSeqs: RecordStore["storedSeqs"] = (id, from, to) => {
       asked.push([from, to]);
       return sources.store.storedSeqs(id, from, to);
     };
     const counting = { ...sources, store: { ...sources.store, storedSeqs } };
-    for (const headSeq of [10, 20, 20]) await readHistory(counting, reader, "c", page(1, 5, headSeq));
-    await readHistory(counting, reader, "c", page(1, 5, 14));
+    for (const headSeq of [100, 160, 200, 200, 149]) await readHistory(counting, reader, "c", page(1, 5, headSeq));
     assert.deepEqual(asked, [
-      [1n, 10n],
-      [11n, 20n],
-      [15n, 20n],
+      [1n, 100n],
+      [101n, 200n],
     ]);
+  });
+
+  it("shows what lies beyond a hole that nothing can fill any more", async () => {
+    const log = Array.from({ length: 90 }, (_, n) => recordOf(n + 1, "ann", n === 85 ? edit(1, "new") : undefined));
+    const sources = sourcesOf(
+      log,
+      (seq) => seq !== 50n,
+      90n,
+      (seq) => seq > 80n,
+    );
+    const [first] = await readHistory(sources, reader, "c", page(1, 1, 90));
+    assert.equal(first && shownOf(first).text, "new");
   });
 
   it("is what a reading of the whole log gives, whichever records several writers have written (200 random logs)", async () => {

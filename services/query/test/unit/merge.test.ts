@@ -22,6 +22,7 @@ function sources(stored: number[], logged: number[]) {
   const asked: number[] = [];
   const log: RecordLog = {
     last: async () => undefined,
+    lastOf: async () => new Map(),
     from: async (_id, sequence, limit) => {
       asked.push(sequence);
       return logged

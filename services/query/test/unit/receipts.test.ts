@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readerOf } from "../../src/core/history.ts";
 import { getReadReceipts } from "../../src/core/receipts.ts";
 import type { QueryPeers, RecordStore } from "../../src/ports.ts";
-import { recordOf, sourcesOf } from "../support/model.ts";
+import { recordOf } from "../support/model.ts";
+import { sourcesOf } from "../support/tiers.ts";
 
 const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 const group = `g_${id(0)}`;

@@ -1,0 +1,34 @@
+import { reading } from "@oceanchat/runtime/mongo";
+import type { Collection, Document } from "mongodb";
+import type { RecordStore } from "../ports.ts";
+
+export interface ReadCursorDocument extends Document {
+  readonly _id: string;
+  readonly userId: string;
+  readonly conversationId: string;
+  readonly readSeq: bigint;
+}
+
+/** Reads read cursors. */
+export function cursorsIn(
+  cursors: Collection<ReadCursorDocument>,
+): Pick<RecordStore, "readSeqsOf" | "readSeqsIn" | "countReaders"> {
+  const find = (ids: string[]) => reading(() => cursors.find({ _id: { $in: ids } }).toArray());
+  return {
+    async readSeqsOf(userId, conversationIds) {
+      const found = await find(conversationIds.map((conversationId) => `${userId}:${conversationId}`));
+      return new Map(found.map(({ conversationId, readSeq }) => [conversationId, readSeq]));
+    },
+    async readSeqsIn(conversationId, userIds) {
+      const found = await find(userIds.map((userId) => `${userId}:${conversationId}`));
+      return new Map(found.map(({ userId, readSeq }) => [userId, readSeq]));
+    },
+    countReaders: (conversationId, userIds, seq) =>
+      reading(() =>
+        cursors.countDocuments({
+          _id: { $in: userIds.map((each) => `${each}:${conversationId}`) },
+          readSeq: { $gte: seq },
+        }),
+      ),
+  };
+}
