@@ -10,6 +10,7 @@ import type {
   RecallMessageRequest,
   SendMessageRequest,
   SetTypingRequest,
+  UpdateConversationSettingsRequest,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { type Appended, Appender } from "./core/append.ts";
 import { editDraft, recallDraft } from "./core/changes.ts";
@@ -20,7 +21,9 @@ import { Moderation } from "./core/moderation.ts";
 import { Permissions } from "./core/permissions.ts";
 import { Reactions } from "./core/reactions.ts";
 import { ReadCursors } from "./core/read-cursors.ts";
+import { Reading } from "./core/reading.ts";
 import { namedConversation, serviceDraft } from "./core/service-record.ts";
+import { settingsDraft } from "./core/settings.ts";
 import { Signals } from "./core/signals.ts";
 import { Targets } from "./core/targets.ts";
 import type { MessageSender } from "./core/writing.ts";
@@ -75,6 +78,12 @@ export interface MessageCore {
   confirm(sender: MessageSender, request: ConfirmRequest, traceparent: string): Promise<void>;
   /** Writes what devices have confirmed; to be called every second and at the end. Never rejects. */
   flushDelivered(): Promise<void>;
+  /** Changes a user's settings for a conversation. */
+  updateSettings(
+    sender: MessageSender,
+    request: UpdateConversationSettingsRequest,
+    traceparent: string,
+  ): Promise<Appended>;
   /** Appends another service's record to a conversation. */
   appendToConversation(request: AppendConversationRecordRequest, traceparent: string): Promise<Appended>;
   /** Appends another service's record to a user's own log. */
@@ -85,8 +94,8 @@ export interface MessageCore {
   readonly limits: Omit<MessageSettings, "appendMs">;
 }
 
-const ANSWER_MS = 2000;
-const ALLOW_MS = 1000;
+const APPENDS = { answerMs: 2000, conflicts: 20, perLog: 256, total: 10_000, heads: 50_000 } as const;
+const QUESTIONS = { allowMs: 1000, remembered: 10_000, asking: 10_000 } as const;
 /** How many messages, reactions and read cursors are remembered, each. */
 const REMEMBERED = 20_000;
 const DELIVERED = { batch: 1000, waiting: 50_000, remembered: 50_000 };
@@ -95,20 +104,13 @@ const DELIVERED = { batch: 1000, waiting: 50_000, remembered: 50_000 };
 export function createMessageCore(ports: MessagePorts, settings: MessageSettings): MessageCore {
   const { stream, store, peers, clock, newId } = ports;
   const { appendMs, recordBytes, editWindowMs, recallWindowMs } = settings;
-  const permissions = new Permissions(peers, clock, { allowMs: ALLOW_MS, remembered: 10_000, asking: 10_000 });
-  const appender = new Appender(stream, store, clock, {
-    deadlineMs: appendMs,
-    answerMs: ANSWER_MS,
-    conflicts: 20,
-    perLog: 256,
-    total: 10_000,
-    heads: 50_000,
-    recordBytes,
-  });
-  const targets = new Targets(stream, store, REMEMBERED);
+  const permissions = new Permissions(peers, clock, QUESTIONS);
+  const reading = new Reading(peers, clock, QUESTIONS);
+  const appender = new Appender(stream, store, clock, { ...APPENDS, deadlineMs: appendMs, recordBytes });
+  const targets = new Targets({ stream, store }, REMEMBERED);
   const moderation = new Moderation();
   const { appendMs: _, ...limits } = settings;
-  const context = { stream, store, clock, permissions, targets, moderation, limits, newId };
+  const context = { stream, store, clock, permissions, reading, targets, moderation, limits, newId };
   const reactions = new Reactions(context, REMEMBERED);
   const signals = new Signals(permissions, clock, ports.signals, REMEMBERED);
   const cursors = new ReadCursors(context, appender, REMEMBERED, (log, userId, readSeq) =>
@@ -127,10 +129,12 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
     setTyping: async (sender, request, traceparent) => signals.typing(sender, request, traceparent),
     confirm: async (sender, request, traceparent) => delivered.confirm(sender, request, traceparent),
     flushDelivered: () => delivered.flush(),
+    updateSettings: async (sender, request, traceparent) =>
+      appender.append(settingsDraft(context, sender, request, traceparent)),
     appendToConversation: async (request, traceparent) =>
-      appender.append(serviceDraft(namedConversation(request.conversationId), request, newId(), traceparent)),
+      appender.append(serviceDraft(context, namedConversation(request.conversationId), request, traceparent)),
     appendToUser: async (request, traceparent) =>
-      appender.append(serviceDraft(userLog(uuidOf("user_id", request.userId)), request, newId(), traceparent)),
+      appender.append(serviceDraft(context, userLog(uuidOf("user_id", request.userId)), request, traceparent)),
     useWordList: (text) => moderation.useList(text),
     limits,
   };

@@ -25,6 +25,10 @@ export const errors = {
     fail(Code.InvalidArgument, ErrorReason.TOO_MANY_MENTIONS, `more than ${limit} users are mentioned`),
   messageNotFound: () =>
     fail(Code.NotFound, ErrorReason.MESSAGE_NOT_FOUND, "there is no such message in this conversation"),
+  referenceNotFound: (field: "reply_to_seq" | "forwarded_from") =>
+    fail(Code.NotFound, ErrorReason.REFERENCE_NOT_FOUND, "the message that is answered or forwarded does not exist", {
+      metadata: { field },
+    }),
   windowOver: () => fail(Code.FailedPrecondition, ErrorReason.WINDOW_OVER, "it is too late for that"),
   notTheSender: () => fail(Code.PermissionDenied, ErrorReason.NOT_THE_SENDER, "only the sender may do this"),
   tooManyReactions: (limit: number) =>

@@ -33,6 +33,10 @@ export async function openPeers(host: Host, at: PeerAddresses): Promise<MessageP
       const asked = group.call.checkSend({ groupId, userId, mentionsAll }, { key: groupId, traceparent });
       return asked.catch(notAnswered("group"));
     },
+    async checkRead(groupId, userId, traceparent) {
+      const asked = group.call.checkRead({ groupId, userId }, { key: groupId, traceparent });
+      return (await asked.catch(notAnswered("group"))).intervals;
+    },
     async checkDirect(senderUserId, recipientUserId, traceparent) {
       const question = { senderUserId, recipientUserId };
       const asked = user.call.checkDirect(question, { key: recipientUserId, traceparent });

@@ -1,4 +1,7 @@
-import type { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
+import type {
+  ReadInterval as GroupReadInterval,
+  SendVerdict,
+} from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import type { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import type { ConversationSignal } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
@@ -48,6 +51,12 @@ export interface RecordStore {
   message(senderUserId: string, clientMessageId: string): Promise<Record | undefined>;
   /** The record with that id, of whatever log. */
   record(recordId: string): Promise<Record | undefined>;
+  /** The record at that place of a log. */
+  at(logId: string, seq: bigint): Promise<Record | undefined>;
+  /** What is neither a message nor a reaction or read cursor, by the `Nats-Msg-Id` that it was accepted with in the last 7 days. */
+  appended(messageId: string): Promise<Record | undefined>;
+  /** Whether a message was taken back. */
+  recalled(conversationId: string, seq: bigint): Promise<boolean>;
   /** The kinds of reactions that a message has now, at most one more than `limit`. */
   reactionKinds(conversationId: string, targetSeq: bigint, limit: number): Promise<string[]>;
 }
@@ -59,9 +68,13 @@ export interface SendAnswer {
   readonly role: GroupRole;
 }
 
-/** The owners of the rules about who may write to whom. Rejects with UNAVAILABLE when they can't be asked. */
+/** A stretch of a conversation that a user may read; without an end (0) while his membership lasts. */
+export type ReadInterval = Pick<GroupReadInterval, "fromSeq" | "toSeq">;
+
+/** The owners of the rules about who may write to whom and read what. Rejects with UNAVAILABLE when they can't be asked. */
 export interface PermissionPeers {
   checkSend(groupId: string, userId: string, mentionsAll: boolean, traceparent: string): Promise<SendAnswer>;
+  checkRead(groupId: string, userId: string, traceparent: string): Promise<readonly ReadInterval[]>;
   checkDirect(senderUserId: string, recipientUserId: string, traceparent: string): Promise<DirectVerdict>;
 }
 

@@ -30,6 +30,8 @@ export const messageHandlers = (core: MessageCore): Handlers<typeof MessageServi
     await core.confirm(callerOf(context), request, context.traceparent);
     return {};
   },
+  updateConversationSettings: (request, context) =>
+    core.updateSettings(callerOf(context), request, context.traceparent),
 });
 
 /** What other services may call. */
@@ -52,8 +54,8 @@ export const messageMeshHandlers = (core: MessageCore, tracing: Tracing): Handle
 
 type UserCommand = Exclude<Command["command"], { case: undefined }>;
 
-/** The name of each command's span; those without one have no rules yet. */
-const SPANS: Readonly<Record<UserCommand["case"], string | undefined>> = {
+/** The name of each command's span. */
+const SPANS: Readonly<Record<UserCommand["case"], string>> = {
   sendMessage: "message.send",
   editMessage: "message.edit",
   recallMessage: "message.recall",
@@ -61,17 +63,14 @@ const SPANS: Readonly<Record<UserCommand["case"], string | undefined>> = {
   markRead: "message.mark_read",
   typing: "message.typing",
   confirm: "message.confirm",
-  updateSettings: undefined,
+  updateSettings: "message.update_settings",
 };
 
 async function dispatch(core: MessageCore, tracing: Tracing, item: Command, context: CallContext) {
   const { command, sender } = item;
-  const span = command.case === undefined ? undefined : SPANS[command.case];
-  if (command.case === undefined || span === undefined) {
-    throw shared.unimplemented(`the command ${command.case ?? "without a name"} is not implemented`);
-  }
+  if (command.case === undefined) throw shared.unimplemented("this command is not known here");
   if (sender === undefined) throw shared.malformed("a command without a sender");
-  const appended = await tracing.span(span, context.traceparent, (traceparent) =>
+  const appended = await tracing.span(SPANS[command.case], context.traceparent, (traceparent) =>
     carryOut(core, command, sender, traceparent),
   );
   if (appended === undefined) return { result: { case: "done" as const, value: {} } };
@@ -105,7 +104,7 @@ async function carryOut(
     case "confirm":
       await core.confirm(sender, command.value, traceparent);
       return undefined;
-    default:
-      throw shared.unimplemented(`the command ${command.case} is not implemented`);
+    case "updateSettings":
+      return core.updateSettings(sender, command.value, traceparent);
   }
 }

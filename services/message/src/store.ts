@@ -1,13 +1,15 @@
 import { fromBinary, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
-import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import {
+  StoredAppendKeySchema,
   StoredHeadSchema,
+  StoredMessageStateSchema,
   StoredReactionSchema,
   StoredRecordSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
-import type { Collection, Db } from "mongodb";
+import type { Collection, Db, Filter } from "mongodb";
 import { within } from "./deadline.ts";
 import type { DeliveredStore, RecordStore } from "./ports.ts";
 import { openDelivered } from "./store/delivered.ts";
@@ -20,9 +22,21 @@ interface HeadDocument {
 }
 interface RecordDocument {
   readonly _id: string;
+  readonly conversationId: string;
+  readonly seq: bigint;
   readonly senderUserId: string;
   readonly clientMessageId?: string;
   readonly record: Uint8Array;
+}
+
+interface AppendKeyDocument {
+  readonly _id: string;
+  readonly recordId: string;
+}
+
+interface MessageStateDocument {
+  readonly _id: string;
+  readonly recallSeq?: bigint;
 }
 
 interface ReactionDocument {
@@ -47,19 +61,28 @@ function storeOver(db: Db): RecordStore {
   const heads = db.collection<HeadDocument>(getOption(StoredHeadSchema, collection));
   const records = db.collection<RecordDocument>(getOption(StoredRecordSchema, collection));
   const reactions = db.collection<ReactionDocument>(getOption(StoredReactionSchema, collection));
+  const appendKeys = db.collection<AppendKeyDocument>(getOption(StoredAppendKeySchema, collection));
+  const states = db.collection<MessageStateDocument>(getOption(StoredMessageStateSchema, collection));
+  const recordBy = async (filter: Filter<RecordDocument>): Promise<Record | undefined> => {
+    const found = await soon(() => records.findOne(filter, { projection: { record: 1 } }));
+    return found === null ? undefined : fromBinary(RecordSchema, found.record);
+  };
   return {
     async head(logId) {
       const found = await soon(() => heads.findOne({ _id: logId }, { projection: { headSeq: 1, streamSequence: 1 } }));
       return found === null ? undefined : { seq: found.headSeq, streamSequence: Number(found.streamSequence) };
     },
-    async message(senderUserId, clientMessageId) {
-      const filter = { senderUserId, clientMessageId };
-      const found = await soon(() => records.findOne(filter, { projection: { record: 1 } }));
-      return found === null ? undefined : fromBinary(RecordSchema, found.record);
+    message: (senderUserId, clientMessageId) => recordBy({ senderUserId, clientMessageId }),
+    record: (recordId) => recordBy({ _id: recordId }),
+    at: (conversationId, seq) => recordBy({ conversationId, seq }),
+    async appended(messageId) {
+      const found = await soon(() => appendKeys.findOne({ _id: messageId }, { projection: { recordId: 1 } }));
+      return found === null ? undefined : recordBy({ _id: found.recordId });
     },
-    async record(recordId) {
-      const found = await soon(() => records.findOne({ _id: recordId }, { projection: { record: 1 } }));
-      return found === null ? undefined : fromBinary(RecordSchema, found.record);
+    async recalled(conversationId, seq) {
+      const filter = { _id: `${conversationId}:${seq}` };
+      const found = await soon(() => states.findOne(filter, { projection: { recallSeq: 1 } }));
+      return found?.recallSeq !== undefined;
     },
     reactionKinds: (conversationId, targetSeq, limit) =>
       soon(() => kindsOf(reactions, `${conversationId}:${targetSeq}:`, limit)),

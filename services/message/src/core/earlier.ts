@@ -6,19 +6,29 @@ import type { LoggedRecord, LogStream, RecordStore } from "../ports.ts";
 const MAX_BEHIND = 1000;
 const READ_MS = 2000;
 
-/** A message as its sender names it. */
-export interface MessageKey {
+/** What is looked in. */
+export interface Sources {
+  readonly stream: LogStream;
+  readonly store: RecordStore;
+}
+
+/** A record as it is recognised when its call is repeated. */
+export interface RecordKey {
   readonly logId: string;
   readonly messageId: string;
+}
+
+/** A message as its sender names it. */
+export interface MessageKey extends RecordKey {
   readonly senderUserId: string;
   readonly clientMessageId: string;
 }
 
-/** Where to look for a record, and how it is recognised. */
-interface Wanted {
+/** Where to look for something, and how it is recognised. */
+interface Wanted<T> {
   readonly logId: string;
-  inStore(): Promise<Record | undefined>;
-  inStream(logged: LoggedRecord): boolean;
+  inStore(store: RecordStore): Promise<T | undefined>;
+  inStream(logged: LoggedRecord): T | undefined;
 }
 
 /**
@@ -26,45 +36,69 @@ interface Wanted {
  * only. Rejects with UNAVAILABLE when that can't be told: publishing then could store the message twice.
  */
 export function findEarlier(
-  stream: LogStream,
-  store: RecordStore,
+  sources: Sources,
   { logId, messageId, senderUserId, clientMessageId }: MessageKey,
 ): Promise<Record | undefined> {
-  return find(stream, store, {
+  return find(sources, {
     logId,
-    inStore: () => store.message(senderUserId, clientMessageId),
-    inStream: (logged) => logged.messageId === messageId,
+    inStore: (store) => store.message(senderUserId, clientMessageId),
+    inStream: (logged) => (logged.messageId === messageId ? logged.record : undefined),
+  });
+}
+
+/**
+ * Looks for what is neither a message nor a reaction or read cursor and was accepted under that key within 7 days; it may be of
+ * another log. Rejects with UNAVAILABLE when it can't be told.
+ */
+export function findByKey(sources: Sources, { logId, messageId }: RecordKey): Promise<Record | undefined> {
+  return find(sources, {
+    logId,
+    inStore: (store) => store.appended(messageId),
+    inStream: (logged) => (logged.messageId === messageId ? logged.record : undefined),
   });
 }
 
 /** Looks for a record of a log by its id, however old it is. Rejects with UNAVAILABLE when it can't be told. */
-export function findById(
-  stream: LogStream,
-  store: RecordStore,
-  logId: string,
-  recordId: string,
-): Promise<Record | undefined> {
-  return find(stream, store, {
+export function findById(sources: Sources, logId: string, recordId: string): Promise<Record | undefined> {
+  return find(sources, {
     logId,
-    inStore: () => store.record(recordId),
-    inStream: ({ record }) => record.recordId === recordId,
+    inStore: (store) => store.record(recordId),
+    inStream: ({ record }) => (record.recordId === recordId ? record : undefined),
   });
 }
 
+/** Looks for a record of a log by its place, likewise. */
+export function findByPlace(sources: Sources, logId: string, seq: bigint): Promise<Record | undefined> {
+  return find(sources, {
+    logId,
+    inStore: (store) => store.at(logId, seq),
+    inStream: ({ record }) => (record.seq === seq ? record : undefined),
+  });
+}
+
+/** Whether a message was taken back. Rejects with UNAVAILABLE when it can't be told. */
+export async function isRecalled(sources: Sources, logId: string, seq: bigint): Promise<boolean> {
+  const recalled = await find(sources, {
+    logId,
+    inStore: async (store) => (await store.recalled(logId, seq)) || undefined,
+    inStream: ({ record: { body } }) => (body.case === "recall" && body.value.targetSeq === seq) || undefined,
+  });
+  return recalled === true;
+}
+
 /** Looks in the store and in what the store hasn't got yet. */
-async function find(
-  stream: LogStream,
-  store: RecordStore,
-  { logId, inStore, inStream }: Wanted,
-): Promise<Record | undefined> {
+async function find<T>({ stream, store }: Sources, { logId, inStore, inStream }: Wanted<T>): Promise<T | undefined> {
   // The head comes first: a record that is stored after this look lies behind it, in the stretch that is read below.
   const head = await store.head(logId);
-  const stored = await inStore();
+  const stored = await inStore(store);
   if (stored !== undefined) return stored;
   const behind = await stream.from(logId, (head?.streamSequence ?? 0) + 1, MAX_BEHIND + 1, READ_MS);
-  const found = behind.find(inStream);
-  if (found === undefined && behind.length > MAX_BEHIND) {
+  for (const logged of behind) {
+    const found = inStream(logged);
+    if (found !== undefined) return found;
+  }
+  if (behind.length > MAX_BEHIND) {
     throw shared.unavailable("the message store is too far behind to find a message", undefined, 5000);
   }
-  return found?.record;
+  return undefined;
 }

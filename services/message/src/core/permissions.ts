@@ -5,17 +5,7 @@ import { type ServiceError, shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
 import type { Clock, PermissionPeers } from "../ports.ts";
 import { type DirectLog, type GroupLog, otherOf } from "./log.ts";
-import { RecentMap } from "./recent-map.ts";
-
-/** Limits of what is remembered about permissions. */
-export interface PermissionLimits {
-  /** How long an allow counts, in milliseconds from the moment of asking. */
-  readonly allowMs: number;
-  /** How many allows are remembered. */
-  readonly remembered: number;
-  /** How many questions may be open. */
-  readonly asking: number;
-}
+import { type QuestionLimits, Questions } from "./questions.ts";
 
 /** What was said about a user and a conversation. */
 interface Standing {
@@ -27,27 +17,14 @@ interface Standing {
   readonly role: GroupRole;
 }
 
-interface Allow {
-  readonly until: number;
-  readonly role: GroupRole;
-}
-
-/**
- * Asks the owner of the rule whether a user may write. An allow counts for a moment; a deny is never remembered, so that who is
- * let in is let in at once. The same question is asked once however many wait for its answer.
- */
+/** Asks the owner of the rule whether a user may write. */
 export class Permissions {
   readonly #peers: PermissionPeers;
-  readonly #clock: Clock;
-  readonly #limits: PermissionLimits;
-  readonly #allows: RecentMap<Allow>;
-  readonly #asking = new Map<string, Promise<Standing>>();
+  readonly #questions: Questions<Standing>;
 
-  constructor(peers: PermissionPeers, clock: Clock, limits: PermissionLimits) {
+  constructor(peers: PermissionPeers, clock: Clock, limits: QuestionLimits) {
     this.#peers = peers;
-    this.#clock = clock;
-    this.#limits = limits;
-    this.#allows = new RecentMap(limits.remembered);
+    this.#questions = new Questions(clock, limits, ({ refusal }) => refusal === undefined);
   }
 
   /** Undefined when it is known that he may; else a promise that rejects with the reason when he may not. */
@@ -58,7 +35,7 @@ export class Permissions {
     traceparent: string,
   ): Promise<undefined> | undefined {
     const all = mentionsAll && log.kind === "group";
-    if (this.#allow(keyOf(log, userId, all)) !== undefined) return undefined;
+    if (this.#questions.known(keyOf(log, userId, all)) !== undefined) return undefined;
     return this.#question(log, userId, all, traceparent).then(({ refusal }) => {
       if (refusal !== undefined) throw refusal;
       return undefined;
@@ -67,7 +44,7 @@ export class Permissions {
 
   /** His role in the group. Rejects with the reason when he may not write. */
   async role(log: GroupLog, userId: string, traceparent: string): Promise<GroupRole> {
-    const allow = this.#allow(keyOf(log, userId, false));
+    const allow = this.#questions.known(keyOf(log, userId, false));
     if (allow !== undefined) return allow.role;
     const { refusal, role } = await this.#question(log, userId, false, traceparent);
     if (refusal !== undefined) throw refusal;
@@ -80,33 +57,13 @@ export class Permissions {
       if (!log.userIds.includes(userId)) throw errors.notAMember();
       return;
     }
-    if (this.#allow(keyOf(log, userId, false)) !== undefined) return;
+    if (this.#questions.known(keyOf(log, userId, false)) !== undefined) return;
     const { member, refusal } = await this.#question(log, userId, false, traceparent);
     if (!member) throw refusal ?? errors.notAMember();
   }
 
-  #allow(key: string): Allow | undefined {
-    const allow = this.#allows.get(key);
-    if (allow === undefined || this.#clock.steady() < allow.until) return allow;
-    this.#allows.delete(key);
-    return undefined;
-  }
-
-  /** Asks; throws OVERLOADED at once when too much is being asked. */
   #question(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
-    const key = keyOf(log, userId, all);
-    const open = this.#asking.get(key);
-    if (open !== undefined) return open;
-    if (this.#asking.size >= this.#limits.asking) throw shared.overloaded("too many permission checks are open");
-    const until = this.#clock.steady() + this.#limits.allowMs;
-    const asked = this.#ask(log, userId, all, traceparent)
-      .then((standing) => {
-        if (standing.refusal === undefined) this.#allows.set(key, { until, role: standing.role });
-        return standing;
-      })
-      .finally(() => this.#asking.delete(key));
-    this.#asking.set(key, asked);
-    return asked;
+    return this.#questions.ask(keyOf(log, userId, all), () => this.#ask(log, userId, all, traceparent));
   }
 
   async #ask(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {

@@ -3,10 +3,12 @@ import type { AppendConversationRecordRequest } from "@oceanchat/gen/oceanchat/m
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { Draft } from "./append.ts";
+import { findByKey } from "./earlier.ts";
 import { conversationLog, type DirectLog, type GroupLog, type Log, uuidOf } from "./log.ts";
+import { settling, type WriteContext } from "./writing.ts";
 
 /** What another service asks to append, whatever the log. */
-export type ServiceAppend = Pick<AppendConversationRecordRequest, "record" | "idempotencyKey">;
+export type ServiceAppend = Pick<AppendConversationRecordRequest, "record" | "idempotencyKey" | "attempt">;
 
 const OF_CONVERSATIONS: ReadonlySet<string | undefined> = new Set(["membership", "groupChange"]);
 const OF_USERS: ReadonlySet<string | undefined> = new Set([
@@ -25,13 +27,20 @@ export function namedConversation(conversationId: string): GroupLog | DirectLog 
 }
 
 /** Checks what a service wants to append. Its records need no permission; the services are trusted, not their arguments. */
-export function serviceDraft(log: Log, request: ServiceAppend, recordId: string, traceparent: string): Draft {
-  const { record: given, idempotencyKey } = request;
-  const record = create(RecordSchema, { conversationId: log.id, recordId });
+export function serviceDraft(
+  context: Pick<WriteContext, "stream" | "store" | "newId">,
+  log: Log,
+  request: ServiceAppend,
+  traceparent: string,
+): Draft {
+  const { record: given, idempotencyKey, attempt } = request;
+  const record = create(RecordSchema, { conversationId: log.id, recordId: context.newId() });
   record.body = serviceBody(log, given);
   record.senderUserId = log.kind === "user" ? log.userId : uuidOf("record.sender_user_id", given?.senderUserId ?? "");
   record.senderDeviceId = given?.senderDeviceId ?? "";
-  return { log, messageId: serviceMessageId(log, idempotencyKey), record, ready: undefined, traceparent };
+  const messageId = serviceMessageId(log, idempotencyKey);
+  const ready = attempt > 1 ? findByKey(context, { logId: log.id, messageId }) : undefined;
+  return { log, messageId, record, ready: settling(ready), traceparent };
 }
 
 /** What users do themselves has its own way in, with its own rules. */

@@ -1,11 +1,10 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { errors } from "../errors.ts";
-import type { LogStream, RecordStore } from "../ports.ts";
-import { findById } from "./earlier.ts";
+import { findById, findByPlace, type Sources } from "./earlier.ts";
 import { RecentMap } from "./recent-map.ts";
 
-/** What has to be known of a message that is edited, recalled or reacted to; it never changes. */
+/** What has to be known of a message that another record is about; it never changes. */
 export interface Target {
   readonly conversationId: string;
   readonly recordId: string;
@@ -17,14 +16,14 @@ export interface Target {
 
 /** Finds messages: mostly they are new, and this instance has appended them. */
 export class Targets {
-  readonly #stream: LogStream;
-  readonly #store: RecordStore;
-  readonly #recent: RecentMap<Target>;
+  readonly #sources: Sources;
+  readonly #byId: RecentMap<Target>;
+  readonly #byPlace: RecentMap<Target>;
 
-  constructor(stream: LogStream, store: RecordStore, remembered: number) {
-    this.#stream = stream;
-    this.#store = store;
-    this.#recent = new RecentMap(remembered);
+  constructor(sources: Sources, remembered: number) {
+    this.#sources = sources;
+    this.#byId = new RecentMap(remembered);
+    this.#byPlace = new RecentMap(remembered);
   }
 
   /** Remembers a durable record. */
@@ -33,19 +32,37 @@ export class Targets {
     const { conversationId, recordId, seq, senderUserId, acceptedTime } = record;
     const acceptedMs = acceptedTime === undefined ? 0 : timestampMs(acceptedTime);
     const target = { conversationId, recordId, seq, senderUserId, acceptedMs };
-    this.#recent.set(recordId, target);
+    this.#byId.set(recordId, target);
+    this.#byPlace.set(`${conversationId}:${seq}`, target);
     return target;
   }
 
-  /** The message of that id in that conversation. Rejects with MESSAGE_NOT_FOUND, or UNAVAILABLE when it can't be told. */
+  /** The message of that id in that conversation, if it is remembered. */
+  remembered(conversationId: string, recordId: string): Target | undefined {
+    const target = this.#byId.get(recordId);
+    return target?.conversationId === conversationId ? target : undefined;
+  }
+
+  /** The message of that id in that conversation. Rejects with UNAVAILABLE when it can't be told. */
+  async named(conversationId: string, recordId: string): Promise<Target | undefined> {
+    const target = this.#byId.get(recordId) ?? this.#noted(await findById(this.#sources, conversationId, recordId));
+    return target?.conversationId === conversationId ? target : undefined;
+  }
+
+  /** Likewise; rejects with MESSAGE_NOT_FOUND when there is none. */
   async find(conversationId: string, recordId: string): Promise<Target> {
-    const target = this.#recent.get(recordId) ?? (await this.#lookUp(conversationId, recordId));
-    if (target?.conversationId !== conversationId) throw errors.messageNotFound();
+    const target = await this.named(conversationId, recordId);
+    if (target === undefined) throw errors.messageNotFound();
     return target;
   }
 
-  async #lookUp(conversationId: string, recordId: string): Promise<Target | undefined> {
-    const record = await findById(this.#stream, this.#store, conversationId, recordId);
+  /** The message at that place of a conversation. Rejects with UNAVAILABLE when it can't be told. */
+  async at(conversationId: string, seq: bigint): Promise<Target | undefined> {
+    const known = this.#byPlace.get(`${conversationId}:${seq}`);
+    return known ?? this.#noted(await findByPlace(this.#sources, conversationId, seq));
+  }
+
+  #noted(record: Record | undefined): Target | undefined {
     return record === undefined ? undefined : this.note(record);
   }
 }

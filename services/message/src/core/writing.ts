@@ -1,11 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { errors } from "../errors.ts";
 import type { Clock, LogStream, RecordStore } from "../ports.ts";
 import type { ContentLimits } from "./content.ts";
 import type { DirectLog, GroupLog, Log } from "./log.ts";
 import { targetLog, uuidOf } from "./log.ts";
 import type { Moderation } from "./moderation.ts";
 import type { Permissions } from "./permissions.ts";
+import type { Reading } from "./reading.ts";
 import type { Target, Targets } from "./targets.ts";
 
 /** Who writes, as it was verified. */
@@ -26,6 +28,7 @@ export interface WriteContext {
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly permissions: Permissions;
+  readonly reading: Reading;
   readonly targets: Targets;
   readonly moderation: Moderation;
   readonly limits: WriteLimits;
@@ -50,15 +53,21 @@ export function targetCommand(
   return { userId, log, recordId: uuidOf("record_id", recordId) };
 }
 
-/** The message that a command is about, once its user may write. A stranger isn't told whether it exists. */
+/**
+ * The message that a command is about, once its user may write. A stranger isn't told whether it exists, and neither is a member who
+ * may not read it.
+ */
 export async function permittedTarget(
-  { permissions, targets }: WriteContext,
+  { permissions, reading, targets }: WriteContext,
   { userId, log, recordId }: TargetCommand,
   mentionsAll: boolean,
   traceparent: string,
 ): Promise<Target> {
+  reading.prepare(log, userId, traceparent);
   await permissions.check(log, userId, mentionsAll, traceparent);
-  return targets.find(log.id, recordId);
+  const target = await targets.find(log.id, recordId);
+  if (!(await reading.mayRead(log, userId, target.seq, traceparent))) throw errors.messageNotFound();
+  return target;
 }
 
 /** A new record of that user, without a body. */

@@ -1,9 +1,10 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   EditMessageRequestSchema,
   MarkReadRequestSchema,
   ReactRequestSchema,
   RecallMessageRequestSchema,
+  type SendMessageRequestSchema,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { createMessageCore } from "../../src/core.ts";
 import { fakeSignals } from "./fake-signals.ts";
@@ -28,9 +29,19 @@ export function instance(stream = new ModelStream()) {
     const request = saying(text, { target: { case: "groupId", value: team }, clientMessageId: uuid(++ids) });
     return (await core.send(phoneOf(userId), request, "")).record;
   };
-  const edit = (userId: string, recordId: string, text: string, clientMessageId = uuid(++ids)) => {
+  /** Says something that refers to other messages. */
+  const refer = async (
+    userId: string,
+    references: Pick<MessageInitShape<typeof SendMessageRequestSchema>, "replyToSeq" | "forwardedFrom">,
+    rest: { readonly clientMessageId?: string; readonly attempt?: number } = {},
+  ) => {
+    const target = { case: "groupId", value: team } as const;
+    const request = saying("see there", { target, clientMessageId: uuid(++ids), ...references, ...rest });
+    return core.send(phoneOf(userId), request, "");
+  };
+  const edit = (userId: string, recordId: string, text: string, clientMessageId = uuid(++ids), attempt = 1) => {
     const content = { kind: { case: "text" as const, value: { text } } };
-    const request = create(EditMessageRequestSchema, { conversationId, recordId, clientMessageId, content });
+    const request = create(EditMessageRequestSchema, { conversationId, recordId, clientMessageId, content, attempt });
     return core.edit(phoneOf(userId), request, "");
   };
   const recall = (userId: string, recordId: string) =>
@@ -39,5 +50,5 @@ export function instance(stream = new ModelStream()) {
     core.react(phoneOf(userId), create(ReactRequestSchema, { conversationId, recordId, emoji, removed }), "");
   const markRead = (userId: string, seq: bigint, where = conversationId) =>
     core.markRead(phoneOf(userId), create(MarkReadRequestSchema, { conversationId: where, seq }), "");
-  return { stream, store, peers, clock, ...passing, core, say, edit, recall, react, markRead };
+  return { stream, store, peers, clock, ...passing, core, say, refer, edit, recall, react, markRead };
 }

@@ -10,6 +10,8 @@ export async function openFakePeers() {
   const state = {
     send: SendVerdict.ALLOWED as SendVerdict,
     role: GroupRole.MEMBER as GroupRole,
+    /** What is read of every group. */
+    intervals: [{ fromSeq: 1n, toSeq: 0n }],
     direct: DirectVerdict.ALLOWED as DirectVerdict,
     asked: 0,
   };
@@ -21,6 +23,7 @@ export async function openFakePeers() {
         state.asked++;
         return { verdict: state.send, role: state.role };
       },
+      checkRead: () => ({ intervals: state.intervals }),
     }),
     implement(UserMeshService, {
       checkDirect() {

@@ -6,7 +6,7 @@ import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { ServiceError } from "@oceanchat/runtime/fail";
 import type { MessageSettings } from "../../src/core.ts";
-import type { Clock, PermissionPeers, RecordStore, SendAnswer, StoredLogHead } from "../../src/ports.ts";
+import type { Clock, PermissionPeers, ReadInterval, RecordStore, SendAnswer, StoredLogHead } from "../../src/ports.ts";
 
 /** A UUID that is easy to recognise. */
 export const uuid = (n: number): string => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
@@ -56,6 +56,10 @@ export class FakeStore implements RecordStore {
   readonly records = new Map<string, Record>();
   /** The kinds of reactions, by `<conversation id>:<seq>`. */
   readonly kinds = new Map<string, string[]>();
+  /** Records that are no messages, by their `Nats-Msg-Id`. */
+  readonly appends = new Map<string, Record>();
+  /** Messages that were taken back: `<conversation id>:<seq>`. */
+  readonly recalls = new Set<string>();
   /** Thrown by every read. */
   error: Error | undefined;
   reads = 0;
@@ -75,6 +79,21 @@ export class FakeStore implements RecordStore {
     return this.records.get(recordId);
   }
 
+  async at(logId: string, seq: bigint): Promise<Record | undefined> {
+    this.#read();
+    return [...this.records.values()].find((record) => record.conversationId === logId && record.seq === seq);
+  }
+
+  async appended(messageId: string): Promise<Record | undefined> {
+    this.#read();
+    return this.appends.get(messageId);
+  }
+
+  async recalled(conversationId: string, seq: bigint): Promise<boolean> {
+    this.#read();
+    return this.recalls.has(`${conversationId}:${seq}`);
+  }
+
   async reactionKinds(conversationId: string, targetSeq: bigint): Promise<string[]> {
     this.#read();
     return this.kinds.get(`${conversationId}:${targetSeq}`) ?? [];
@@ -91,6 +110,9 @@ export class FakePeers implements PermissionPeers {
   readonly asked: string[] = [];
   send: SendVerdict = SendVerdict.ALLOWED;
   role: GroupRole = GroupRole.MEMBER;
+  /** What is read of every group. */
+  intervals: ReadInterval[] = [{ fromSeq: 1n, toSeq: 0n }];
+  readonly askedToRead: string[] = [];
   direct: DirectVerdict = DirectVerdict.ALLOWED;
   /** Thrown by every question. */
   error: Error | undefined;
@@ -102,6 +124,13 @@ export class FakePeers implements PermissionPeers {
     await this.turn();
     if (this.error !== undefined) throw this.error;
     return { verdict: this.send, role: this.role };
+  }
+
+  async checkRead(groupId: string, userId: string): Promise<ReadInterval[]> {
+    this.askedToRead.push(`${groupId} ${userId}`);
+    await this.turn();
+    if (this.error !== undefined) throw this.error;
+    return this.intervals;
   }
 
   async checkDirect(senderUserId: string, recipientUserId: string): Promise<DirectVerdict> {

@@ -9,6 +9,7 @@ import {
   RecallMessageRequestSchema,
   RemoveReactionRequestSchema,
   SetTypingRequestSchema,
+  UpdateConversationSettingsRequestSchema,
 } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import type { CallContext } from "@oceanchat/runtime/handlers";
 import { noTracing } from "@oceanchat/runtime/trace";
@@ -75,6 +76,9 @@ describe("MessageService about a message", () => {
     assert.equal((await open.recallMessage?.(recall, context))?.record?.seq, 5n);
     const { conversationId } = about;
     assert.deepEqual(await open.markRead?.(create(MarkReadRequestSchema, { conversationId, seq: 5n }), context), {});
+    const settings = create(UpdateConversationSettingsRequestSchema, { conversationId, pinned: true });
+    const { record: changed } = (await open.updateConversationSettings?.(settings, context)) ?? {};
+    assert.deepEqual([changed?.conversationId, changed?.body?.case], [`u_${alice}`, "conversationSettings"]);
     assert.deepEqual(new Set(stream.stored.map(({ entry }) => entry.record?.senderUserId)), new Set([alice]));
   });
 
@@ -89,6 +93,7 @@ describe("MessageService about a message", () => {
       async () => open.markRead?.(create(MarkReadRequestSchema), nobody),
       async () => open.setTyping?.(create(SetTypingRequestSchema), nobody),
       async () => open.confirm?.(create(ConfirmRequestSchema), nobody),
+      async () => open.updateConversationSettings?.(create(UpdateConversationSettingsRequestSchema), nobody),
     ]) {
       await assert.rejects(call, reason("TOKEN_INVALID"));
     }
@@ -129,9 +134,12 @@ describe("MessageMeshService.Dispatch", () => {
     );
     const read = await answerTo({ case: "markRead", value: { conversationId, seq: 4n } });
     assert.equal(read?.case, "done");
+    const changed = await answerTo({ case: "updateSettings", value: { conversationId, pinned: true } });
+    assert.ok(changed?.case === "accepted");
+    assert.deepEqual([changed.value.conversationId, changed.value.seq], [`u_${alice}`, 2n]);
     assert.deepEqual(
       stream.stored.map(({ entry }) => entry.record?.body.case),
-      ["message", "edit", "reaction", "recall", "readCursor"],
+      ["message", "edit", "reaction", "recall", "readCursor", "conversationSettings"],
     );
   });
 

@@ -657,7 +657,8 @@ export const MessageService: GenService<{
   /**
    * Replaces a message's content. The sender only, within the edit window.
    *
-   * Idempotent by `client_message_id` for ten minutes, which is a key of its own and not the message's.
+   * Idempotent by `client_message_id`, which is a key of its own and not the message's: for ten minutes, and for 7 days where
+   * `attempt` says that it is a repeat.
    *
    * @generated from rpc oceanchat.message.v1.MessageService.EditMessage
    */
@@ -669,8 +670,8 @@ export const MessageService: GenService<{
   /**
    * Takes a message back. The sender within the recall window, a group's owner and admins at any time.
    *
-   * Who takes it back twice within ten minutes gets the first record and `duplicate`; later there may be another record, which
-   * changes nothing.
+   * Who takes it back twice within 7 days gets the first record and `duplicate`; later there may be another record, which changes
+   * nothing.
    *
    * @generated from rpc oceanchat.message.v1.MessageService.RecallMessage
    */
