@@ -65,10 +65,11 @@ export class MongoStore implements Store {
     await this.#records.createIndexes([
       { name: "place", key: { conversationId: 1, seq: 1 }, unique: true },
       {
-        name: "clientMessage",
+        name: "clientMessageKey",
         key: { senderUserId: 1, clientMessageId: 1 },
         unique: true,
-        partialFilterExpression: { clientMessageId: { $exists: true } },
+        // Not `$exists`: the embedded store uses the index of a condition only for queries that it can prove to fulfil it.
+        partialFilterExpression: { clientMessageId: { $gt: "" } },
       },
       {
         name: "mentionsAll",
