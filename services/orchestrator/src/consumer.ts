@@ -92,7 +92,8 @@ function decode(data: Uint8Array): LogEntry {
   }
 }
 
-function audienceOf(audience: LogEntry["audience"]): Audience {
+/** Who may see it; throws for nobody. */
+export function audienceOf(audience: LogEntry["audience"]): Audience {
   switch (audience.case) {
     case "direct":
       return { kind: "users", userIds: users(audience.value.userIds, 2) };

@@ -4,11 +4,17 @@ import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
 import { runProcess } from "@oceanchat/runtime/process";
+import { openSignals } from "./bus/signals.ts";
 import { openLog, openPush } from "./bus.ts";
 import { orchestratorKeys } from "./config.ts";
+import { hearSignals } from "./consumer/signals.ts";
 import { consumeLog } from "./consumer.ts";
+import { SignalFanOut, type SignalLosses } from "./core/signals.ts";
 import { createOrchestratorCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
+
+/** How often lost signals are told of at most, in milliseconds. */
+const LOSSES_MS = 1000;
 
 /** Starts orchestrator. */
 export async function start(host: Host): Promise<void> {
@@ -28,7 +34,19 @@ export async function start(host: Host): Promise<void> {
   });
   const consumption = await consumeLog(bus, core, host);
   host.defer("consumer", () => consumption.stop());
+  const signals = new SignalFanOut({ groups, presence, outlet: openSignals(bus), now: host.now });
+  const endHearing = hearSignals(bus, signals);
+  host.defer("signals", () => {
+    endHearing();
+    return signals.stop();
+  });
+  host.every("signal losses", LOSSES_MS, async () => tellLosses(host.log, signals.losses()));
   await host.serve({});
+}
+
+function tellLosses(log: Host["log"], { dropped, failed, error }: SignalLosses): void {
+  if (dropped > 0) log.warn({ dropped }, "signals were dropped: too many at once");
+  if (failed > 0) log.warn({ failed, err: error }, "signals were not handed over");
 }
 
 if (import.meta.main) await runProcess("orchestrator", orchestratorKeys, start);

@@ -1,4 +1,5 @@
 import type { LocateResponse } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { GatewaySignal } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import type { MembershipBody, Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 
 /** Who may see a record. */
@@ -25,9 +26,18 @@ export interface MemberList {
   readonly version: bigint;
 }
 
+/** The members of a group, unless there are too many. */
+export interface LimitedMemberList {
+  /** In ascending order; undefined when there are too many. */
+  readonly userIds: readonly string[] | undefined;
+  readonly version: bigint;
+}
+
 export interface Groups {
   /** All members; empty for a group that doesn't exist. */
   members(groupId: string): Promise<MemberList>;
+  /** All members of a group that has no more than `limit`. */
+  membersUpTo(groupId: string, limit: number): Promise<LimitedMemberList>;
   /** The version of the member list alone. */
   version(groupId: string): Promise<bigint>;
 }
@@ -54,4 +64,9 @@ export interface Push {
   online(gatewayId: string, task: Task): Promise<void>;
   /** Hands an `OfflineTask` over. False when the stream is full. */
   offline(userId: string, task: Task): Promise<boolean>;
+}
+
+/** Where signals for a gateway's connections go, at most once. */
+export interface SignalOutlet {
+  send(signal: GatewaySignal): void;
 }

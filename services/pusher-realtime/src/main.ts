@@ -6,10 +6,15 @@ import type { Host } from "@oceanchat/runtime/host";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openOffline } from "./bus.ts";
 import { pusherKeys } from "./config.ts";
+import { hearSignals } from "./consumer/signals.ts";
 import { consumeTasks } from "./consumer.ts";
+import { type SignalLosses, SignalPusher } from "./core/signals.ts";
 import { createPusherCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
 import type { Journal } from "./ports.ts";
+
+/** How often lost signals are told of at most, in milliseconds. */
+const LOSSES_MS = 1000;
 
 /** Starts pusher-realtime. */
 export async function start(host: Host): Promise<void> {
@@ -28,7 +33,19 @@ export async function start(host: Host): Promise<void> {
   });
   const consumption = await consumeTasks(bus, core, host);
   host.defer("consumer", () => consumption.stop());
+  const signals = new SignalPusher(gateways);
+  const endHearing = hearSignals(bus, signals);
+  host.defer("signals", () => {
+    endHearing();
+    return signals.stop();
+  });
+  host.every("signal losses", LOSSES_MS, async () => tellLosses(host.log, signals.losses()));
   await host.serve({});
+}
+
+function tellLosses(log: Host["log"], { dropped, failed }: SignalLosses): void {
+  if (dropped > 0) log.warn({ dropped }, "signals were dropped: too many at once");
+  if (failed > 0) log.warn({ failed }, "signals were not taken by their gateways");
 }
 
 function journalOf(log: Host["log"]): Journal {

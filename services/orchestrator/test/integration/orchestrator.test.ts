@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { type Connection, PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import {
+  ConversationSignalSchema,
+  type GatewaySignal,
+  GatewaySignalSchema,
+} from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import { OfflineTaskSchema, type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { DirectAudienceSchema, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
+import { signalOf } from "@oceanchat/runtime/declared-names";
 import { shared } from "@oceanchat/runtime/fail";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { RunningHost } from "@oceanchat/runtime/host";
@@ -22,10 +28,12 @@ import {
   DIRECT,
   directEntry,
   GROUP,
+  GROUP_ID,
   groupEntry,
   id,
 } from "../support/entries.ts";
 import { connection } from "../support/fakes.ts";
+import { inGroup, receipt, typingSignal } from "../support/passing.ts";
 
 const stream = streamOf(LogEntrySchema);
 
@@ -198,5 +206,43 @@ describe("orchestrator over NATS", () => {
     members = [ALICE, BOB];
     orchestrator = await startService("orchestrator", start, environment);
     assert.deepEqual(lines(await online("gw5", 6)).at(-1), `9 ${BOB}`);
+  });
+
+  it("hands each signal over once, also to two instances, and to members only", async () => {
+    connections = [connection(BOB, "gw6"), connection(CAROL, "gw7"), connection(id(4), "gw7")];
+    const heard: GatewaySignal[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = bus.onSignal(signalOf(GatewaySignalSchema).filterOf(), (data, subject) => {
+      const signal = fromBinary(GatewaySignalSchema, data);
+      assert.equal(subject, `push.signal.${signal.gatewayId}`);
+      heard.push(signal);
+      if (signal.signal?.kind.case === "receipt") resolve();
+    });
+    orchestrator = await startService("orchestrator", start, environment);
+    const other = await startService("orchestrator", start, environment);
+    try {
+      const send = (init: MessageInitShape<typeof ConversationSignalSchema>) => {
+        const signal = create(ConversationSignalSchema, init);
+        const subject = signalOf(ConversationSignalSchema).subjectOf({ conversation_id: signal.conversationId });
+        bus.signal(subject, toBinary(ConversationSignalSchema, signal));
+      };
+      const from = { fromUserId: ALICE, signal: typingSignal(ALICE, GROUP) };
+      // Nobody can see this one.
+      send({ conversationId: GROUP, ...from });
+      for (let n = 0; n < 10; n++) {
+        send({ conversationId: GROUP, audience: { case: "groupId", value: GROUP_ID }, ...from });
+      }
+      const direct = { case: "direct" as const, value: { userIds: [ALICE, BOB] } };
+      while (heard.length < 20) await new Promise((next) => setTimeout(next, 20));
+      send({ conversationId: DIRECT, audience: direct, fromUserId: ALICE, signal: receipt(inGroup).signal });
+      await promise;
+    } finally {
+      end();
+      await other.host.stop();
+    }
+    const told = heard.map(({ gatewayId, targets }) => `${gatewayId} ${targets.map(({ userId }) => userId)}`);
+    const expected = [...Array(11).fill(`gw6 ${BOB}`), ...Array(10).fill(`gw7 ${CAROL}`)];
+    assert.deepEqual(told.sort(), expected);
+    assert.equal(heard[0]?.gatewayAddress, `${heard[0]?.gatewayId}:1`);
   });
 });

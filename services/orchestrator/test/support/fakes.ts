@@ -12,7 +12,7 @@ import {
 } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { MembershipBody } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Groups, Log, MemberList, Presence, Push, Task } from "../../src/ports.ts";
+import type { Groups, LimitedMemberList, Log, MemberList, Presence, Push, Task } from "../../src/ports.ts";
 
 /** Group, as the store of members that it is: what it says is true now. */
 export class FakeGroups implements Groups {
@@ -22,6 +22,12 @@ export class FakeGroups implements Groups {
   async members(groupId: string): Promise<MemberList> {
     this.calls.push("members");
     return this.lists.get(groupId) ?? { userIds: [], version: 0n };
+  }
+
+  async membersUpTo(groupId: string, limit: number): Promise<LimitedMemberList> {
+    this.calls.push("membersUpTo");
+    const { userIds, version } = this.lists.get(groupId) ?? { userIds: [], version: 0n };
+    return { userIds: userIds.length > limit ? undefined : userIds, version };
   }
 
   async version(groupId: string): Promise<bigint> {

@@ -3,9 +3,11 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
 import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { GatewaySignalSchema } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import { OfflineTaskSchema, type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
+import { signalOf } from "@oceanchat/runtime/declared-names";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { RunningHost } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
@@ -186,5 +188,34 @@ describe("pusher-realtime over NATS", () => {
       letters.map(({ data }) => fromBinary(DeadLetterSchema, data).reason),
       ["not an online task", "a task without a record"],
     );
+  });
+
+  it("writes each signal once, also with two instances, while another gateway is silent", async () => {
+    const silent = await gateway("bob/1");
+    silent.silent = true;
+    const gw = await gateway("bob/1", "carol/1/json");
+    const other = await startService("pusher-realtime", start, environment);
+    try {
+      const signal = {
+        kind: { case: "typing" as const, value: { conversationId: "c", userId: "alice", active: true } },
+      };
+      for (let n = 0; n < 20; n++) {
+        const address = n % 2 === 0 ? gw.address : silent.address;
+        const init = {
+          gatewayId: "gw",
+          gatewayAddress: address,
+          targets: ["bob/1", "carol/1/json"].map(target),
+          signal,
+        };
+        const subject = signalOf(GatewaySignalSchema).subjectOf({ gateway: init.gatewayId });
+        bus.signal(subject, toBinary(GatewaySignalSchema, create(GatewaySignalSchema, init)));
+      }
+      while (gw.log.length < 20 || silent.log.length < 20) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      await other.host.stop();
+    }
+    const expected = [...Array(10).fill("signal → bob/1"), ...Array(10).fill("signal → carol/1/json")];
+    assert.deepEqual(gw.log.sort(), expected);
+    assert.deepEqual(silent.log.sort(), expected);
   });
 });
