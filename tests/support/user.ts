@@ -18,7 +18,13 @@ export interface JsonRecord {
     readonly clientMessageId: string;
     readonly content: { readonly text?: { readonly text: string } };
   };
-  readonly membership?: { readonly joined: readonly string[] };
+  readonly acceptedTime: string;
+  readonly membership?: {
+    readonly joined: readonly string[];
+    readonly left: readonly string[];
+    readonly removed: readonly string[];
+    readonly version: string;
+  };
 }
 
 interface RegisterBody {

@@ -1,5 +1,5 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { readableIntervals } from "./core/access.ts";
+import { parseConversationId, readableIntervals } from "./core/access.ts";
 import { type ConversationInit, getConversation, type ListSources } from "./core/conversations.ts";
 import { headOf } from "./core/heads.ts";
 import { readerOf, readHistory } from "./core/history.ts";
@@ -45,8 +45,10 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
   return {
     async listRecords(userId, conversationId, request) {
       if (request.afterSeq !== undefined && request.beforeSeq !== undefined) throw errors.bothDirections();
-      const intervals = await readableIntervals(sources.peers, conversationId, userId);
+      if (parseConversationId(conversationId) === undefined) throw errors.conversationNotFound();
+      // The head first: whoever is removed in between isn't shown what was said after his end.
       const head = await headOf(sources, conversationId);
+      const intervals = await readableIntervals(sources.peers, conversationId, userId);
       const { stretches, hasMore } = choosePage(intervals, head.seq, request);
       const covered = { firstSeq: stretches[0]?.fromSeq ?? 0n, lastSeq: stretches.at(-1)?.toSeq ?? 0n };
       const records = request.raw
