@@ -68,6 +68,8 @@ export interface RecordStore {
   readSeqsOf(userId: string, conversationIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
   /** How far these users have read in a conversation; those without a cursor are left out. */
   readSeqsIn(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
+  /** How far the furthest device of each of these users has received a conversation; those without a cursor are left out. */
+  deliveredSeqsIn(conversationId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
   /** How many of these users have read up to a record. */
   countReaders(conversationId: string, userIds: readonly string[], seq: bigint): Promise<number>;
   /** What a user has set for these conversations; those for which he never set anything are left out. */

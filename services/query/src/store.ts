@@ -2,6 +2,7 @@ import { type DescMessage, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import {
   StoredConversationSettingsSchema,
+  StoredDeliveredCursorSchema,
   StoredHeadSchema,
   StoredMentionSchema,
   StoredMessageStateSchema,
@@ -15,6 +16,7 @@ import type { Db, Document } from "mongodb";
 import type { RecordStore } from "./ports.ts";
 import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
 import { cursorsIn, type ReadCursorDocument } from "./store/cursors.ts";
+import { type DeliveredCursorDocument, deliveredIn } from "./store/delivered.ts";
 import { type HeadDocument, headsIn } from "./store/heads.ts";
 import { listsIn, type SettingsDocument, type UserConversationDocument } from "./store/lists.ts";
 import { type RecordDocument, recordsIn } from "./store/records.ts";
@@ -43,5 +45,6 @@ function storeOver(db: Db): RecordStore {
     ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
     ...unreadIn({ records, states, mentions: named<MentionDocument>(StoredMentionSchema) }),
     ...cursorsIn(named<ReadCursorDocument>(StoredReadCursorSchema)),
+    ...deliveredIn(named<DeliveredCursorDocument>(StoredDeliveredCursorSchema)),
   };
 }

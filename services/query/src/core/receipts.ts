@@ -33,8 +33,15 @@ export async function getReadReceipts(
   if (members.length > NAMED_MEMBERS) {
     return { readCount: await countReaders(sources.store, conversationId, others, seq), memberCount };
   }
-  const readSeqs = await sources.store.readSeqsIn(conversationId, others);
-  const receipts = others.map((userId) => ({ userId, readSeq: readSeqs.get(userId) ?? 0n }));
+  const [readSeqs, deliveredSeqs] = await Promise.all([
+    sources.store.readSeqsIn(conversationId, others),
+    sources.store.deliveredSeqsIn(conversationId, others),
+  ]);
+  const receipts = others.map((userId) => {
+    const [readSeq, received] = [readSeqs.get(userId) ?? 0n, deliveredSeqs.get(userId) ?? 0n];
+    // What was read had been received, confirmed or not.
+    return { userId, readSeq, deliveredSeq: received > readSeq ? received : readSeq };
+  });
   return { readCount: receipts.filter(({ readSeq }) => readSeq >= seq).length, memberCount, receipts };
 }
 

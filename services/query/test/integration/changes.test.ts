@@ -165,8 +165,16 @@ describe("query over what records change", () => {
     assert.deepEqual([other.readSeq, other.unreadCount, other.unreadMentionCount], [0n, 1, 0], "1; 7 is recalled");
   });
 
-  it("says who has read", async () => {
-    const receipts = [{ userId: alice, readSeq: 2n }];
+  it("says who has read, and who has received on which device ever", async () => {
+    const cursor = (userId: string, deviceId: string, deliveredSeq: bigint, where = conversationId) => {
+      const _id = `${userId}:${where}:${deviceId}`;
+      return { _id, userId, conversationId: where, deviceId, deliveredSeq } as Document;
+    };
+    const devices = [cursor(alice, "phone", 5n), cursor(alice, "laptop", 9n), cursor(alice, "old", 1n)];
+    await put("delivered_cursors", [...devices, cursor(bob, "phone", 11n), cursor(alice, "phone", 40n, "d_other")]);
+    const found = await store.deliveredSeqsIn(conversationId, [alice, bob, conversationId]);
+    assert.deepEqual(Object.fromEntries(found), { [alice]: 9n, [bob]: 11n });
+    const receipts = [{ userId: alice, readSeq: 2n, deliveredSeq: 9n }];
     const ofBob = (seq: bigint) => core.getReadReceipts(bob, conversationId, seq);
     assert.deepEqual(await ofBob(2n), { readCount: 1, memberCount: 1, receipts });
     assert.deepEqual(await ofBob(12n), { readCount: 0, memberCount: 1, receipts });

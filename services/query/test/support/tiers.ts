@@ -82,6 +82,7 @@ function storeOf(of: (id: string) => Held): RecordStore {
     directConversations: async () => [],
     readSeqsOf: async () => new Map(),
     readSeqsIn: async () => new Map(),
+    deliveredSeqsIn: async () => new Map(),
     countReaders: async () => 0,
     settingsOf: async () => new Map(),
     ...countsOf(storedOf),

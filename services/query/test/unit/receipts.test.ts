@@ -20,6 +20,11 @@ function sources(members: number) {
     ...base.store,
     readSeqsIn: async (_id, users) =>
       new Map(users.flatMap((user) => (numberOf(user) === 4n ? [] : [[user, numberOf(user)]]))),
+    deliveredSeqsIn: async () =>
+      new Map([
+        [id(2), 1n],
+        [id(4), 3n],
+      ]),
     countReaders: async (_id, users, seq) => {
       asked.push(users.length);
       return users.filter((user) => numberOf(user) >= seq).length;
@@ -39,19 +44,19 @@ describe("getReadReceipts", () => {
     assert.deepEqual(await getReadReceipts(sources(0).sources, all, direct, 3n), {
       readCount: 0,
       memberCount: 1,
-      receipts: [{ userId: id(2), readSeq: 2n }],
+      receipts: [{ userId: id(2), readSeq: 2n, deliveredSeq: 2n }],
     });
     assert.equal((await getReadReceipts(sources(0).sources, all, direct, 2n)).readCount, 1);
   });
 
-  it("names the members of a group, those who have read nothing too, and never the sender", async () => {
+  it("names the members of a group, those who have read nothing too, and never the sender; what was read was received", async () => {
     assert.deepEqual(await getReadReceipts(sources(4).sources, all, group, 3n), {
       readCount: 1,
       memberCount: 3,
       receipts: [
-        { userId: id(2), readSeq: 2n },
-        { userId: id(3), readSeq: 3n },
-        { userId: id(4), readSeq: 0n },
+        { userId: id(2), readSeq: 2n, deliveredSeq: 2n },
+        { userId: id(3), readSeq: 3n, deliveredSeq: 3n },
+        { userId: id(4), readSeq: 0n, deliveredSeq: 3n },
       ],
     });
   });

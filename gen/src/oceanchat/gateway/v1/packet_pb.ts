@@ -541,7 +541,7 @@ export const TypingSignalSchema: GenMessage<TypingSignal> = /*@__PURE__*/
   messageDesc(file_oceanchat_gateway_v1_packet, 8);
 
 /**
- * Somebody has read or received up to a record.
+ * Somebody has read or received up to a record. May repeat and come late: the highest counts.
  *
  * @generated from message oceanchat.gateway.v1.ReceiptSignal
  */
@@ -561,14 +561,14 @@ export type ReceiptSignal = Message<"oceanchat.gateway.v1.ReceiptSignal"> & {
   userId: string;
 
   /**
-   * The last record read.
+   * The last record read; 0: nothing new.
    *
    * @generated from field: uint64 read_seq = 3;
    */
   readSeq: bigint;
 
   /**
-   * The last record received.
+   * The last record that reached one of his devices; 0: nothing new.
    *
    * @generated from field: uint64 delivered_seq = 4;
    */
