@@ -1,12 +1,15 @@
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import type { Bus } from "@oceanchat/runtime/bus-types";
 import { readConfig } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
-import { mongoOptions } from "@oceanchat/runtime/mongo";
+import { type MongoOptions, mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { writerKeys } from "./config.ts";
 import { consumeLog, reportLag } from "./consumer.ts";
 import { createWriterCore } from "./core.ts";
+import { consumeForSearch } from "./search-consumer.ts";
+import { openSearchIndex } from "./store/search.ts";
 import { openStore } from "./store.ts";
 import { openTail } from "./tail.ts";
 
@@ -25,7 +28,15 @@ export async function start(host: Host): Promise<void> {
   const consumption = await consumeLog(bus, createWriterCore(store, tail), host.log);
   host.defer("consumer", () => consumption.stop());
   host.defer("lag report", reportLag(consumption, host.log, LAG_REPORT_MS));
+  if (config.searchIndex === "on") await startSearchIndex(host, bus, mongoOptions(host, config));
   await host.serve({});
+}
+
+async function startSearchIndex(host: Host, bus: Bus, options: MongoOptions): Promise<void> {
+  const index = await openSearchIndex(options);
+  host.defer("search index", () => index.close());
+  const consumption = await consumeForSearch(bus, index);
+  host.defer("search consumer", () => consumption.stop());
 }
 
 if (import.meta.main) await runProcess("persistence-writer", writerKeys, start);

@@ -546,7 +546,8 @@ export const StoredAppendKeySchema: GenMessage<StoredAppendKey> = /*@__PURE__*/
   messageDesc(file_oceanchat_records_v1_store, 9);
 
 /**
- * What a message can be found by. `_id` is `<conversationId>:<seq>`. Absent for messages that were recalled or hold no words.
+ * What a message can be found by. `_id` is `<conversationId>:<seq>`. A message without words has one too: an edit may give it some.
+ * Whatever order records are indexed in, the entry is the same.
  *
  * @generated from message oceanchat.records.v1.StoredSearchEntry
  */
@@ -594,7 +595,7 @@ export type StoredSearchEntry = Message<"oceanchat.records.v1.StoredSearchEntry"
   contentSeq: bigint;
 
   /**
-   * True when it was recalled: then it has no tokens, and gets none from an edit that comes late.
+   * True when it was recalled, else absent: then it has no tokens, and gets none from an edit that comes late.
    *
    * @generated from field: bool recalled = 7;
    */
