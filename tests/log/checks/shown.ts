@@ -1,4 +1,13 @@
-import { type Entry, type FinalState, groupBy, type History, type View, type Violation } from "../history.ts";
+import {
+  type CursorMove,
+  type Entry,
+  type FinalState,
+  groupBy,
+  type History,
+  type Operation,
+  type View,
+  type Violation,
+} from "../history.ts";
 import type { Memberships } from "../membership.ts";
 
 /** C6: nobody is shown anything outside his membership, by whichever call. */
@@ -72,16 +81,19 @@ function tooOld(heads: readonly HeadSeen[], known: readonly { ended: number; seq
 const COUNTED = 999;
 
 /** C7: the read cursor is the highest that was moved to, and unread is what a recount of the log gives. */
-export function checkUnread({ cursorMoves }: History, final: FinalState, memberships: Memberships): Violation[] {
+export function checkUnread(
+  { cursorMoves, operations }: History,
+  final: FinalState,
+  memberships: Memberships,
+): Violation[] {
   const logs = groupBy(final.stream, ({ conversationId }) => conversationId);
   return final.told.flatMap(({ userId, conversationId, unread, readSeq }) => {
     const log = logs.get(conversationId) ?? [];
     const cursor = cursorOf(logs.get(`u_${userId}`) ?? [], conversationId);
     const where = `${conversationId} for ${userId}`;
     const violations: Violation[] = [];
-    const moved = cursorMoves.filter((move) => move.userId === userId && move.conversationId === conversationId);
-    const accepted = moved.filter(({ tries }) => tries.some(({ outcome }) => outcome.kind === "ok"));
-    const promised = Math.max(0, ...accepted.map(({ seq }) => Math.min(seq, log.length)));
+    const moves = cursorMoves.filter((move) => move.userId === userId && move.conversationId === conversationId);
+    const promised = Math.max(0, ...moves.map((move) => promisedBy(move, operations)));
     if (readSeq !== cursor || readSeq < promised) {
       const what = `${where}: read up to ${readSeq}, the log says ${cursor}, ${promised} was accepted`;
       violations.push({ check: "C7", what });
@@ -92,6 +104,17 @@ export function checkUnread({ cursorMoves }: History, final: FinalState, members
     }
     return violations;
   });
+}
+
+/** How far an accepted move has moved the cursor at least: what lay beyond the conversation's last record then was cut off. */
+function promisedBy({ conversationId, seq, tries }: CursorMove, operations: readonly Operation[]): number {
+  const accepted = tries.find(({ outcome }) => outcome.kind === "ok");
+  if (accepted === undefined) return 0;
+  const before = operations
+    .filter((operation) => operation.conversationId === conversationId)
+    .flatMap((operation) => operation.tries)
+    .map(({ ended, outcome }) => (outcome.kind === "ok" && ended < accepted.began ? outcome.seq : 0));
+  return Math.min(seq, Math.max(0, ...before));
 }
 
 function cursorOf(userLog: readonly Entry[], conversationId: string): number {

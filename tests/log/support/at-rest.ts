@@ -26,7 +26,9 @@ export async function atRest(
   const stream = (await Promise.all(logIds.map((logId) => loggedOf(mesh, logId)))).flat();
   const store = await storedOf(mesh, logIds, stream.length, waitMs);
   const memberships = new Memberships(stream);
-  const readers = conversationIds.flatMap((conversationId) =>
+  // One in which nobody has ever said anything doesn't exist.
+  const begun = conversationIds.filter((each) => stream.some(({ conversationId }) => conversationId === each));
+  const readers = begun.flatMap((conversationId) =>
     users
       .filter(({ userId }) => memberships.of(conversationId, userId).length > 0)
       .map((user) => ({ user, conversationId })),
