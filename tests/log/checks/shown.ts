@@ -124,14 +124,12 @@ function cursorOf(userLog: readonly Entry[], conversationId: string): number {
   return Math.max(0, ...seqs);
 }
 
+/** Of the current membership: what was said before somebody came back no longer waits for him. */
 function recount(log: readonly Entry[], userId: string, cursor: number, memberships: Memberships): number {
   const recalled = new Set(log.flatMap(({ fact }) => (fact.kind === "recall" ? [fact.target] : [])));
+  const current = memberships.of(log[0]?.conversationId ?? "", userId).at(-1)?.from ?? 1;
   return log.filter(
-    ({ conversationId, seq, senderUserId, fact }) =>
-      fact.kind === "message" &&
-      seq > cursor &&
-      senderUserId !== userId &&
-      !recalled.has(seq) &&
-      memberships.allows(conversationId, userId, seq),
+    ({ seq, senderUserId, fact }) =>
+      fact.kind === "message" && seq > cursor && senderUserId !== userId && !recalled.has(seq) && seq >= current,
   ).length;
 }

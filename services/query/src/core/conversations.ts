@@ -91,7 +91,8 @@ async function contentsOf(
 ): Promise<Contents> {
   const { conversationId, intervals } = candidate;
   const toSeq = lastReadable(intervals, known.head.seq);
-  const first = intervals[0]?.fromSeq ?? 1n;
+  // Of who left and came back only what was said since: what lies between was never his to read.
+  const first = intervals.at(-1)?.fromSeq ?? 1n;
   const fromSeq = readSeq >= first ? readSeq + 1n : first;
   const [lastRecord, unread] = await Promise.all([
     lastRecordOf(sources, userId, candidate, known.head, toSeq),
