@@ -32,9 +32,9 @@ describe("changes of a group", () => {
     await servers?.stop();
   });
 
-  async function create(memberIds: readonly string[], joinPolicy = JoinPolicy.INVITE_ONLY, by = ada) {
+  async function create(memberIds: readonly string[], joinPolicy: JoinPolicy = JoinPolicy.INVITE_ONLY) {
     const settings = { joinPolicy, membersMayInvite: true };
-    const { group } = await as(by).createGroup({
+    const { group } = await as(ada).createGroup({
       name: "crew",
       memberIds: [...memberIds],
       clientGroupId: v7(),
