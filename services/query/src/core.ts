@@ -2,9 +2,8 @@ import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/re
 import { parseConversationId, readableIntervals } from "./core/access.ts";
 import { type ConversationInit, getConversation, type ListSources } from "./core/conversations.ts";
 import { headOf } from "./core/heads.ts";
-import { readerOf, readHistory } from "./core/history.ts";
+import { readerOf, readHistory, readRaw } from "./core/history.ts";
 import { listConversations } from "./core/lists.ts";
-import { readStretch } from "./core/merge.ts";
 import { choosePage, type PageRequest } from "./core/page.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
 import { StoredUpTo } from "./core/stored-up-to.ts";
@@ -52,7 +51,7 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
       const { stretches, hasMore } = choosePage(intervals, head.seq, request);
       const covered = { firstSeq: stretches[0]?.fromSeq ?? 0n, lastSeq: stretches.at(-1)?.toSeq ?? 0n };
       const records = request.raw
-        ? (await Promise.all(stretches.map((stretch) => readStretch(sources, conversationId, stretch)))).flat()
+        ? await readRaw(sources, conversationId, { head, stretches })
         : await readHistory(sources, readerOf(userId, intervals), conversationId, { head, stretches });
       return { records, headSeq: head.seq, hasMore, ...covered };
     },

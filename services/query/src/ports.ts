@@ -141,6 +141,26 @@ export interface RecordLog {
   from(conversationId: string, streamSequence: number, limit: number): Promise<readonly PlacedRecord[]>;
 }
 
+/** The newest records of conversations, in a cache: it may be lost, or away, at any time, and is as if it were empty then. */
+export interface RecordTail {
+  /** Records of a conversation from a seq on, in ascending order; some may be missing. Never rejects. */
+  from(conversationId: string, fromSeq: bigint): Promise<readonly PlacedRecord[]>;
+}
+
+/** How long is waited for the store where the same may be read elsewhere. */
+export interface Patience {
+  /**
+   * Begins a read and waits for it. When it is late or UNAVAILABLE, or while the store is known to be in trouble, `whenThere` waits
+   * on for the same read.
+   */
+  attempt<T>(read: () => Promise<T>): Promise<Attempt<T>>;
+}
+
+/** A read that was there in time, or not yet. */
+export type Attempt<T> =
+  | { readonly inTime: true; readonly value: T }
+  | { readonly inTime: false; whenThere(): Promise<T> };
+
 /** A stretch of a conversation that a user may read; `toSeq` is undefined while it goes on. */
 export interface Interval {
   readonly fromSeq: bigint;

@@ -7,11 +7,10 @@ import { errors } from "../errors.ts";
 import type { Interval, QueryPeers, Settings } from "../ports.ts";
 import { parseConversationId } from "./access.ts";
 import { headsOf, type KnownHead } from "./heads.ts";
-import { readerOf, readHistory } from "./history.ts";
+import { type PageSources, readerOf, readHistory } from "./history.ts";
 import { readStretch } from "./merge.ts";
 import { lastReadable } from "./page.ts";
 import { type Unread, unreadOf } from "./unread.ts";
-import type { HistorySources } from "./unwritten.ts";
 
 /** Conversations whose unread messages are counted at once. */
 const AT_ONCE = 16;
@@ -19,7 +18,7 @@ const AT_ONCE = 16;
 export type ConversationInit = MessageInitShape<typeof ConversationSchema>;
 
 /** What conversations are described from. */
-export interface ListSources extends HistorySources {
+export interface ListSources extends PageSources {
   readonly peers: QueryPeers;
 }
 
@@ -127,7 +126,7 @@ function conversationOf(
 
 /** The last record that a user may read. Only what isn't the log's last can have been changed. */
 async function lastRecordOf(
-  sources: HistorySources,
+  sources: PageSources,
   userId: string,
   { conversationId, intervals }: Candidate,
   head: KnownHead,

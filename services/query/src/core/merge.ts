@@ -4,8 +4,10 @@ import type { PlacedRecord, RecordLog, RecordStore } from "../ports.ts";
 import type { Stretch } from "./page.ts";
 
 /** How many records are read from the log at once, and how often: what the writer may be behind in one conversation. */
-const LOG_PAGE = 256;
+export const LOG_PAGE = 256;
 const LOG_PAGES = 64;
+/** As many records at most are read from the log for one page. */
+export const LOG_READ = BigInt(LOG_PAGE * LOG_PAGES);
 
 /** Where records are read. */
 export interface Sources {
@@ -18,8 +20,18 @@ export interface Sources {
  * visible; it is filled or the call fails, it is never skipped.
  */
 export async function readStretch(sources: Sources, conversationId: string, stretch: Stretch): Promise<LogRecord[]> {
-  const found = new Map<bigint, LogRecord>();
   const stored = await sources.store.range(conversationId, stretch.fromSeq, stretch.toSeq);
+  return completeStretch(sources, conversationId, stretch, { stored, others: [] });
+}
+
+/** Puts a stretch together from what the store gave and records from elsewhere, and fills from the log what is missing still. */
+export async function completeStretch(
+  sources: Sources,
+  conversationId: string,
+  stretch: Stretch,
+  { stored, others }: { readonly stored: readonly PlacedRecord[]; readonly others: readonly LogRecord[] },
+): Promise<LogRecord[]> {
+  const found = new Map(others.map((record) => [record.seq, record]));
   for (const { record } of stored) found.set(record.seq, record);
   const hole = firstHole(found, stretch);
   if (hole !== undefined)
@@ -46,31 +58,25 @@ async function fillFromLog(
   });
 }
 
-/**
- * Gives the log's records that lie after a place in the stream, in order, up to a seq or a little further. Returns the seq of the
- * last one: less than asked for when the log ends before, or when there are too many.
- */
+/** Gives the log's records that lie after a place in the stream, in order, up to a seq or a little further; not too many. */
 export async function eachLogged(
   log: RecordLog,
   conversationId: string,
   { afterSequence, toSeq }: { readonly afterSequence: number; readonly toSeq: bigint },
   visit: (record: LogRecord) => void,
-): Promise<bigint> {
+): Promise<void> {
   let next = afterSequence + 1;
-  let reached = 0n;
   for (let page = 0; page < LOG_PAGES; page++) {
     const records = await log.from(conversationId, next, LOG_PAGE);
     for (const { record } of records) visit(record);
     const last = records.at(-1);
-    if (last === undefined) return reached;
-    reached = last.record.seq;
-    if (reached >= toSeq || records.length < LOG_PAGE) return reached;
+    if (last === undefined || last.record.seq >= toSeq || records.length < LOG_PAGE) return;
     next = last.streamSequence + 1;
   }
-  return reached;
 }
 
-function inOrder(found: ReadonlyMap<bigint, LogRecord>, { fromSeq, toSeq }: Stretch): LogRecord[] {
+/** The records of a stretch; UNAVAILABLE when one is missing. */
+export function inOrder(found: ReadonlyMap<bigint, LogRecord>, { fromSeq, toSeq }: Stretch): LogRecord[] {
   const records: LogRecord[] = [];
   for (let seq = fromSeq; seq <= toSeq; seq++) {
     const record = found.get(seq);

@@ -27,7 +27,7 @@ export interface UnreadQuery extends Omit<UserStretch, "limit"> {
 export async function unreadOf(sources: HistorySources, query: UnreadQuery): Promise<Unread> {
   const { conversationId, userId, fromSeq, toSeq, head, ahead } = query;
   if (fromSeq > toSeq) return { messages: 0, mentions: 0 };
-  const rest: Unwritten = ahead
+  const rest: Pick<Unwritten, "afterSeq" | "records"> = ahead
     ? await unwrittenOf(sources, conversationId, head, counts)
     : { afterSeq: head.seq, records: [] };
   const whole: UserStretch = { conversationId, userId, fromSeq, toSeq, limit: UNREAD_COUNTED };

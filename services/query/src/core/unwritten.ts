@@ -1,5 +1,6 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import type { RecordLog } from "../ports.ts";
 import type { KnownHead } from "./heads.ts";
 import { eachLogged, type Sources } from "./merge.ts";
 import type { StoredPlace, StoredUpTo } from "./stored-up-to.ts";
@@ -25,6 +26,8 @@ export interface Unwritten {
   readonly afterSeq: bigint;
   /** Those that were asked for, in order. */
   readonly records: readonly LogRecord[];
+  /** True when the store was not asked: then all before `afterSeq` was stored when this was called. */
+  readonly remembered: boolean;
 }
 
 /**
@@ -72,20 +75,20 @@ export async function unwrittenOf(
 ): Promise<Unwritten> {
   const remembered = rememberedPlace(sources, conversationId, head);
   if (remembered !== undefined) {
-    const { records, whole } = await readAfter(sources, conversationId, remembered, head.seq, keep);
-    if (whole) return { afterSeq: remembered.seq, records };
+    const { records, whole } = await readAfter(sources.log, conversationId, remembered, head.seq, keep);
+    if (whole) return { afterSeq: remembered.seq, records, remembered: true };
   }
   const place = await storedPlace(sources, conversationId, head);
-  const { records, whole } = await readAfter(sources, conversationId, place, head.seq, keep);
-  if (whole) return { afterSeq: place.seq, records };
+  const { records, whole } = await readAfter(sources.log, conversationId, place, head.seq, keep);
+  if (whole) return { afterSeq: place.seq, records, remembered: false };
   // A hole that the log can't fill any more stays one, whoever asks; what lies beyond it can be read.
-  if (place.headStored) return { afterSeq: head.seq, records };
+  if (place.headStored) return { afterSeq: head.seq, records, remembered: false };
   throw shared.unavailable("the newest records can't be read at the moment");
 }
 
 /** The records of the log after a place, up to the head, and whether not one of them is missing. */
 export async function readAfter(
-  { log }: Pick<Sources, "log">,
+  log: RecordLog,
   conversationId: string,
   place: StoredPlace,
   headSeq: bigint,

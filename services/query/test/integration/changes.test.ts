@@ -14,6 +14,7 @@ import { createQueryCore, type QueryCore } from "../../src/core.ts";
 import type { QueryPeers } from "../../src/ports.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
 import { edit, react, recall, recordOf, shownOf, text } from "../support/model.ts";
+import { noTail } from "../support/tiers.ts";
 
 const alice = "00000000-0000-7000-8000-00000000000a";
 const bob = "00000000-0000-7000-8000-00000000000b";
@@ -66,7 +67,7 @@ describe("query over what records change", () => {
     store = await openStore({ url: servers.mongodbUrl, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = mongo.db("query");
-    core = createQueryCore({ store, log: openLog(bus), peers });
+    core = createQueryCore({ store, log: openLog(bus), peers, ...noTail });
     const sequences: number[] = [];
     for (const record of [...written, ...onlyLogged]) sequences.push(await append({ ...record, conversationId }));
     await put(
@@ -154,7 +155,7 @@ describe("query over what records change", () => {
       row({ ...last, conversationId }, 12),
     ]);
     // Another process, that has to find out what is stored.
-    core = createQueryCore({ store, log: openLog(bus), peers });
+    core = createQueryCore({ store, log: openLog(bus), peers, ...noTail });
     const { unreadCount: now, unreadMentionCount: mentions } = await core.getConversation(alice, conversationId);
     assert.deepEqual([now, mentions], [2, 1]);
     const cursor = { _id: `${alice}:${conversationId}`, userId: alice, conversationId, readSeq: 2n } as Document;

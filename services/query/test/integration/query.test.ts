@@ -15,6 +15,7 @@ import { openLog } from "../../src/bus.ts";
 import { createQueryCore, type QueryCore } from "../../src/core.ts";
 import type { QueryPeers } from "../../src/ports.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
+import { noTail } from "../support/tiers.ts";
 
 const alice = "00000000-0000-7000-8000-00000000000a";
 const bob = "00000000-0000-7000-8000-00000000000b";
@@ -48,7 +49,7 @@ describe("query over the message store and the log", () => {
     store = await openStore({ url: relay.url, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl);
     db = mongo.db("query");
-    core = createQueryCore({ store, log: openLog(bus), peers });
+    core = createQueryCore({ store, log: openLog(bus), peers, ...noTail });
   });
 
   after(async () => {

@@ -1,6 +1,15 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { shared } from "@oceanchat/runtime/fail";
 import { StoredUpTo } from "../../src/core/stored-up-to.ts";
-import type { PlacedRecord, RecordLog, RecordStore, StoredHead, UserStretch } from "../../src/ports.ts";
+import type {
+  Patience,
+  PlacedRecord,
+  RecordLog,
+  RecordStore,
+  RecordTail,
+  StoredHead,
+  UserStretch,
+} from "../../src/ports.ts";
 import { storedChanges } from "./model.ts";
 
 /** What a store and a log hold of one log, at one moment. */
@@ -8,11 +17,31 @@ export interface Held {
   readonly records: readonly LogRecord[];
   /** Which of them are stored. */
   isStored(seq: bigint): boolean;
+  /** Of which the effects are stored: the writer applies what a record changes before it stores the record. Default: the stored. */
+  isApplied?(seq: bigint): boolean;
   /** The head that the store knows. */
   readonly headSeq: bigint;
   /** Which of them the log still holds; default all. */
   isLogged?(seq: bigint): boolean;
+  /** Which the tail holds; default none. */
+  isInTail?(seq: bigint): boolean;
+  /** Whether the store answers; default yes. */
+  readonly storeAway?: boolean;
 }
+
+/** Waits for every read. */
+export const patient: Patience = {
+  async attempt(read) {
+    try {
+      return { inTime: true, value: await read() };
+    } catch (error) {
+      return { inTime: false, whenThere: () => Promise.reject(error) };
+    }
+  },
+};
+
+/** Without a tail, and with patience. */
+export const noTail = { tail: { from: async () => [] } satisfies RecordTail, patience: patient };
 
 const placed = (record: LogRecord): PlacedRecord => ({ record, streamSequence: Number(record.seq) * 10 });
 const within = ({ fromSeq, toSeq, limit }: UserStretch, seqs: readonly bigint[], limited = limit) =>
@@ -39,7 +68,13 @@ export function tiersOf(of: (conversationId: string) => Held) {
       return records.filter(({ streamSequence }) => streamSequence >= sequence).slice(0, limit);
     },
   };
-  return { store, log, storedUpTo: new StoredUpTo(10) };
+  const tail: RecordTail = {
+    from: async (id, fromSeq) => {
+      const { records, isInTail = () => false } = of(id);
+      return records.filter(({ seq }) => seq >= fromSeq && isInTail(seq)).map(placed);
+    },
+  };
+  return { store, log, tail, patience: patient, storedUpTo: new StoredUpTo(10) };
 }
 
 /** The same with one log, whatever conversation is asked for. */
@@ -56,7 +91,10 @@ const inLog =
     isLogged === undefined || isLogged(seq);
 
 function storeOf(of: (id: string) => Held): RecordStore {
-  const storedOf = (id: string) => of(id).records.filter(({ seq }) => of(id).isStored(seq));
+  const storedOf = (id: string) => {
+    if (of(id).storeAway) throw shared.unavailable("the store is away");
+    return of(id).records.filter(({ seq }) => of(id).isStored(seq));
+  };
   return {
     range: async (id, from, to) =>
       storedOf(id)
@@ -71,7 +109,10 @@ function storeOf(of: (id: string) => Held): RecordStore {
       return last && placed(last).streamSequence;
     },
     async changes(id, seqs) {
-      const { states, reactions } = storedChanges(storedOf(id));
+      const stored = storedOf(id);
+      const { isApplied } = of(id);
+      const applied = isApplied === undefined ? stored : of(id).records.filter(({ seq }) => isApplied(seq));
+      const { states, reactions } = storedChanges(applied);
       return {
         states: states.filter(({ seq }) => seqs.includes(seq)),
         reactions: reactions.filter(({ targetSeq }) => seqs.includes(targetSeq)),

@@ -7,7 +7,7 @@ import { sourcesOf } from "../support/tiers.ts";
 
 const reader = readerOf("bob", [{ fromSeq: 1n, toSeq: undefined }]);
 const page = (fromSeq: number, toSeq: number, headSeq: number) => ({
-  head: { seq: BigInt(headSeq), streamSequence: headSeq * 10, inLog: true },
+  head: { seq: BigInt(headSeq), streamSequence: headSeq * 10, inLog: true, record: undefined },
   stretches: [{ fromSeq: BigInt(fromSeq), toSeq: BigInt(toSeq) }],
 });
 
