@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ServerPacket } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import { reasonOf } from "../support/rest.ts";
 import { installation } from "../support/shared-installation.ts";
 import type { TestSocket } from "../support/socket.ts";
 import { directId, TestUser, textTo } from "../support/user.ts";
@@ -80,6 +81,26 @@ describe("signals", () => {
       a.packets.every(({ event }) => event.case === "hello" || event.case === "signal"),
       "typing is not answered",
     );
+  });
+
+  it("shows nothing to who was removed, a second later at the latest", async function () {
+    this.timeout(30_000);
+    const [one, other, removed] = await users();
+    const { groupId, conversationId } = await one.createGroup([other, removed]);
+    const [b, c] = await Promise.all([connect(other), connect(removed)]);
+    const type = (by: TestUser, active: boolean) =>
+      by.call("POST", `/conversations/${conversationId}:setTyping`, { active });
+    await type(one, true);
+    const typing = `typing ${conversationId} ${one.userId} true`;
+    await Promise.all([b, c].map((socket) => untilSignal(socket, typing)));
+    await one.ok("DELETE", `/groups/${groupId}/members/${removed.userId}`);
+    // What is believed of members and permissions is believed for a second.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await type(one, false);
+    await untilSignal(b, `typing ${conversationId} ${one.userId} false`);
+    const { status, body } = await type(removed, true);
+    assert.deepEqual([status, reasonOf(body)], [403, "ERROR_REASON_NOT_A_MEMBER"]);
+    assert.deepEqual(signalsOf(c), [typing]);
   });
 
   it("tells who wrote that it was received and read", async function () {
