@@ -169,6 +169,8 @@ describe("delivered cursors that wait", () => {
     await new Promise((resolve) => setImmediate(resolve));
     await confirm(2, 1n);
     const last = delivered.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(store.batches.length, 1, "one write at a time");
     open();
     await Promise.all([first, last]);
     assert.equal(store.cursors.size, 2);

@@ -66,9 +66,10 @@ describe("SignalPusher", () => {
     assert.equal(gateways.mostRunning, 65);
     await signals.stop();
     assert.deepEqual(signals.losses(), { dropped: 6, failed: 0 });
-    take("gw1:1", "bob/1");
+    for (let n = 0; n < 64; n++) take("gw1:1", "bob/1");
     await signals.stop();
-    assert.equal(gateways.parcels.length, 66);
+    assert.equal(gateways.parcels.length, 65 + 64);
+    assert.equal(signals.losses().dropped, 0);
   });
 
   it("holds a bounded number of packets over all gateways", async () => {
