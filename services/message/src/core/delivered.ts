@@ -48,11 +48,14 @@ export class Delivered {
   #flushes: Promise<void> = Promise.resolve();
   /** Whether nothing is being written and the store took what was written last. */
   #ready = true;
+  /** How many are written at once: fewer after a failure. */
+  #size: number;
   #dropped = 0;
 
   constructor(needs: DeliveredNeeds, limits: DeliveredLimits) {
     this.#needs = needs;
     this.#limits = limits;
+    this.#size = limits.batch;
     this.#cursors = new RecentMap(limits.remembered);
     this.#told = new RecentMap(limits.remembered);
   }
@@ -108,18 +111,22 @@ export class Delivered {
 
   async #writeAll(): Promise<void> {
     this.#ready = false;
-    const batches = Math.ceil(this.#waiting.size / this.#limits.batch);
     let taken = true;
-    for (let batch = 0; taken && batch < batches; batch++) taken = await this.#writeOldest();
+    for (let left = this.#waiting.size; taken && left > 0; ) {
+      left -= this.#size;
+      taken = await this.#writeOldest(this.#size);
+      // A store that is too slow for so many at once would never be done with them.
+      this.#size = taken ? Math.min(2 * this.#size, this.#limits.batch) : Math.max(1, this.#size >> 1);
+    }
     this.#ready = taken;
     if (this.#dropped > 0) this.#needs.journal.deliveredDropped(this.#dropped);
     this.#dropped = 0;
   }
 
   /** Whether the store has answered. */
-  async #writeOldest(): Promise<boolean> {
+  async #writeOldest(count: number): Promise<boolean> {
     const { store, journal } = this.#needs;
-    const batch = [...this.#waiting.entries().take(this.#limits.batch)];
+    const batch = [...this.#waiting.entries().take(count)];
     let refused: ReadonlySet<DeliveredCursor>;
     try {
       refused = await store.save(batch.map(([, { cursor }]) => cursor));

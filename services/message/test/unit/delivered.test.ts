@@ -128,6 +128,16 @@ describe("delivered cursors that wait", () => {
     assert.match(journal.lines[0] ?? "", /^\d wait$/);
   });
 
+  it("go in smaller batches to a store that is too slow for large ones", async () => {
+    const { delivered, store, confirm } = bounded({ batch: 8 });
+    store.turn = async () => {
+      if ((store.batches.at(-1)?.length ?? 0) > 3) throw new Error("too slow");
+    };
+    for (let user = 1; user <= 7; user++) await confirm(user, 1n);
+    for (let turn = 0; turn < 10 && delivered.waiting > 0; turn++) await delivered.flush();
+    assert.equal(store.cursors.size, 7);
+  });
+
   it("are bounded: the oldest is given up, logged once, and taken when it comes again", async () => {
     const { delivered, store, journal, confirm } = bounded({ waiting: 3 });
     store.error = new Error("away");
