@@ -78,6 +78,7 @@ describe("the message log while the store is stopped", () => {
       counts,
     });
     assert.equal(during.ok, during.sent, "sends go on");
+    assert.deepEqual(Object.keys(answered), ["ok", "ok, slowest ms"], "what was said last can be read");
     for (const [index, megabytes] of memory.stopped.entries()) {
       assert.ok(megabytes < (memory.before[index] ?? 0) + 100, `a writer grew to ${megabytes} MB`);
     }
