@@ -10,6 +10,7 @@ import { headsOf, type KnownHead } from "./heads.ts";
 import { type PageSources, readerOf, readHistory } from "./history.ts";
 import { readStretch } from "./merge.ts";
 import { lastReadable } from "./page.ts";
+import { stillReadable } from "./still-readable.ts";
 import { type Unread, unreadOf } from "./unread.ts";
 
 /** Conversations whose unread messages are counted at once. */
@@ -49,8 +50,9 @@ export async function describeConversations(
     sources.store.readSeqsOf(userId, ids),
     sources.store.settingsOf(userId, ids),
   ]);
+  const readable = await stillReadable(sources.peers, userId, candidates);
   const described: ConversationInit[] = [];
-  await inTurns(candidates.entries(), AT_ONCE, async ([index, candidate]) => {
+  await inTurns(readable.entries(), AT_ONCE, async ([index, candidate]) => {
     const { conversationId } = candidate;
     const head = headOf(conversationId);
     const readSeq = readSeqs.get(conversationId) ?? 0n;
