@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Signal } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { GatewaySignalSchema } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Audience, Groups, Presence, SignalOutlet } from "../ports.ts";
 import { CurrentMembers } from "./current-members.ts";
 import { locate } from "./locations.ts";
@@ -39,6 +40,8 @@ const MEMBERS = { members: MAX_MEMBERS.typing, freshMs: 1000, groups: 10_000, id
 /** How many wait, in each lane. */
 const MAX_WAITING = 1024;
 const MAX_BATCH = 64;
+/** How many groups are asked for at the same time. */
+const GROUPS_AT_ONCE = 8;
 /** What has waited for longer is not worth telling, in milliseconds. */
 const STALE_MS = 2000;
 const TARGETS_PER_SIGNAL = 4000;
@@ -116,8 +119,8 @@ export class SignalFanOut {
 
   async #handOver(batch: readonly Passing[]): Promise<void> {
     const { presence, outlet } = this.#needs;
-    const addressed: { readonly signal: Signal; readonly userIds: readonly string[] }[] = [];
-    for (const passing of batch) addressed.push({ signal: passing.signal, userIds: await this.#recipients(passing) });
+    const members = await this.#membersOf(batch);
+    const addressed = batch.map((passing) => ({ signal: passing.signal, userIds: recipients(passing, members) }));
     const users = new Set(addressed.flatMap(({ userIds }) => userIds));
     if (users.size === 0) return;
     const locations = await locate(presence, users);
@@ -143,10 +146,23 @@ export class SignalFanOut {
     }
   }
 
-  async #recipients({ audience, fromUserId, signal }: Passing): Promise<readonly string[]> {
-    const userIds = audience.kind === "users" ? audience.userIds : await this.#members.of(audience.groupId);
-    const limit = signal.kind.case === "receipt" ? MAX_MEMBERS.receipt : MAX_MEMBERS.typing;
-    if (userIds === undefined || userIds.length > limit) return [];
-    return userIds.filter((userId) => userId !== fromUserId);
+  /** By group; undefined for those that are too large. */
+  async #membersOf(batch: readonly Passing[]): Promise<Map<string, readonly string[] | undefined>> {
+    const groupIds = batch.flatMap(({ audience }) => (audience.kind === "group" ? [audience.groupId] : []));
+    const members = new Map<string, readonly string[] | undefined>();
+    await inTurns(new Set(groupIds), GROUPS_AT_ONCE, async (groupId) => {
+      members.set(groupId, await this.#members.of(groupId));
+    });
+    return members;
   }
+}
+
+function recipients(
+  { audience, fromUserId, signal }: Passing,
+  members: ReadonlyMap<string, readonly string[] | undefined>,
+): readonly string[] {
+  const userIds = audience.kind === "users" ? audience.userIds : members.get(audience.groupId);
+  const limit = signal.kind.case === "receipt" ? MAX_MEMBERS.receipt : MAX_MEMBERS.typing;
+  if (userIds === undefined || userIds.length > limit) return [];
+  return userIds.filter((userId) => userId !== fromUserId);
 }
