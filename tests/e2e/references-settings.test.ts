@@ -87,6 +87,24 @@ describe("what a message refers to", () => {
   });
 });
 
+describe("an edit whose answer was lost", () => {
+  it("is answered again to who has left meanwhile", async function () {
+    this.timeout(60_000);
+    const { at } = installation();
+    const [alice, bob] = await Promise.all([TestUser.register(at, "alice"), TestUser.register(at, "bob")]);
+    const { groupId, conversationId } = await alice.createGroup([bob]);
+    const { record } = await bob.ok<Sent>("POST", "/messages", said({ groupId }));
+    const path = `/conversations/${conversationId}/messages/${record.recordId}`;
+    const edit = { clientMessageId: randomUUID(), content: { text: { text: "better" } } };
+    const edited = await bob.ok<Sent>("PATCH", path, edit);
+    await bob.ok("POST", `/groups/${groupId}:leave`, {});
+    const again = await bob.ok<Sent & { duplicate: boolean }>("PATCH", path, { ...edit, attempt: 2 });
+    assert.deepEqual([again.duplicate, again.record.recordId], [true, edited.record.recordId]);
+    const other = { ...edit, attempt: 2, content: { text: { text: "other" } } };
+    await refused(bob.call("PATCH", path, other), 409, "IDEMPOTENCY_MISMATCH");
+  });
+});
+
 describe("settings of a conversation", () => {
   it("reach the user's other devices, by REST and socket", async function () {
     this.timeout(60_000);
