@@ -9,6 +9,7 @@ import { parseConversationId } from "./access.ts";
 import { headsOf, type KnownHead } from "./heads.ts";
 import { type PageSources, readerOf, readHistory } from "./history.ts";
 import { readStretch } from "./merge.ts";
+import { ownChanges, ownState } from "./own-changes.ts";
 import { lastReadable } from "./page.ts";
 import { stillReadable } from "./still-readable.ts";
 import { type Unread, unreadOf } from "./unread.ts";
@@ -34,8 +35,8 @@ export interface Candidate {
 
 /**
  * Describes conversations as a user sees them, in the order given; the head of one in which nothing has happened is 0. A constant
- * number of requests, and a few small ones for each conversation with something unread. `ahead` names the conversations of which
- * the log may hold more than the store, the store holding everything of all others; without it that is found out.
+ * number of requests, and a few small ones for each conversation with something unread. `ahead` names the logs, of conversations
+ * and the user's own (`u_…`), which may hold more than the store, the store holding everything of all others; without it that is found out.
  */
 export async function describeConversations(
   sources: ListSources,
@@ -45,12 +46,14 @@ export async function describeConversations(
 ): Promise<ConversationInit[]> {
   const ids = candidates.map(({ conversationId }) => conversationId);
   if (ids.length === 0) return [];
-  const [headOf, readSeqs, settings] = await Promise.all([
+  const [headOf, newest] = await Promise.all([
     headsOf(sources, ids, ahead),
-    sources.store.readSeqsOf(userId, ids),
-    sources.store.settingsOf(userId, ids),
+    ahead === undefined || ahead.has(`u_${userId}`) ? ownChanges(sources, userId) : [],
   ]);
-  const readable = await stillReadable(sources.peers, userId, candidates);
+  const [{ readSeqs, settings }, readable] = await Promise.all([
+    ownState(sources.store, userId, ids, newest),
+    stillReadable(sources.peers, userId, candidates),
+  ]);
   const described: ConversationInit[] = [];
   await inTurns(readable.entries(), AT_ONCE, async ([index, candidate]) => {
     const { conversationId } = candidate;

@@ -162,6 +162,35 @@ describe("describeConversations", () => {
     }
   });
 
+  it("knows what the user has just read and set, before the store does", async () => {
+    const own = [
+      recordOf(1, "bob", { case: "readCursor", value: { conversationId: "c", seq: 2n } }),
+      recordOf(2, "bob", { case: "conversationSettings", value: { conversationId: "c", pinned: true } }),
+      recordOf(3, "bob", { case: "readCursor", value: { conversationId: "c", seq: 1n } }),
+      recordOf(4, "bob", { case: "conversationSettings", value: { conversationId: "c", mutedUntil: { seconds: 9n } } }),
+    ];
+    const said = [recordOf(1), recordOf(2), recordOf(3)];
+    for (const written of [0n, 2n, 4n]) {
+      const base = tiersOf((id): Held => {
+        if (id === "u_bob") return { records: own, isStored: (seq) => seq <= written, headSeq: written };
+        return { records: said, isStored: () => true, headSeq: 3n };
+      });
+      const settings = { pinned: written >= 2n, mutedUntilMs: written >= 4n ? 9_000 : 0 };
+      const { sources } = counted(base, {
+        readSeqsOf: async () => new Map(written > 0n ? [["c", 2n]] : []),
+        settingsOf: async () => new Map(written > 0n ? [["c", settings]] : []),
+      });
+      for (const ahead of [undefined, new Set(["u_bob"])]) {
+        const [c] = await describeConversations(sources, "bob", [{ conversationId: "c", intervals: whole }], ahead);
+        assert.deepEqual(
+          [c?.readSeq, c?.unreadCount, c?.settings?.pinned, c?.settings?.mutedUntil?.seconds],
+          [2n, 1, true, 9n],
+          `written up to ${written}`,
+        );
+      }
+    }
+  });
+
   it("counts up to 999", async () => {
     const log = Array.from({ length: 1500 }, (_, n) => recordOf(n + 1, "ann", said("x")));
     const { sources } = counted(sourcesOf(log, (seq) => seq <= 700n, 700n));
