@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { reasonOf } from "../support/rest.ts";
 import { installation } from "../support/shared-installation.ts";
 import { SteadySender } from "../support/steady-sender.ts";
@@ -182,5 +183,44 @@ describe("membership", () => {
       range(1, 26),
     );
     await b.close();
+  });
+
+  it("is what the log says when group and message are killed in the middle of changes", async function () {
+    this.timeout(180_000);
+    const { mesh } = installation();
+    const [alice, bob] = await crew("alice", "bob");
+    assert.ok(alice && bob);
+    const { groupId, conversationId } = await alice.createGroup([]);
+    const members = `/groups/${groupId}/members`;
+    /** Repeats until it is done. The edge may refuse by itself while a service is away. */
+    const done = async (method: string, path: string, body?: unknown) => {
+      for (const began = Date.now(); ; ) {
+        const answer = await alice.call(method, path, body);
+        if (answer.status === 200) return;
+        assert.ok([503, 504].includes(answer.status), JSON.stringify(answer.body));
+        assert.ok(Date.now() - began < 45_000, JSON.stringify(answer.body));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    for (const victim of ["group-1", "message-1", "group-1", "message-1"]) {
+      await done("POST", members, { userIds: [bob.userId] });
+      const message = { clientMessageId: randomUUID(), content: { text: { text: "for bob" } } };
+      await done("POST", "/messages", { conversationId, ...message });
+      const removed = done("DELETE", `${members}/${bob.userId}`);
+      await mesh.kill(victim, "SIGKILL");
+      await Promise.all([removed, mesh.untilReady(victim)]);
+    }
+    const log = await alice.records(conversationId);
+    assert.deepEqual(
+      log.map(({ membership }) => membership?.version ?? "message"),
+      ["1", "2", "message", "3", "4", "message", "5", "6", "message", "7", "8", "message", "9"],
+    );
+    const read = await bob.records(conversationId);
+    assert.deepEqual(
+      read.map(({ seq }) => seq),
+      readableBy(log, bob),
+    );
+    const { group } = await alice.ok<{ group: { memberCount: number; version: string } }>("GET", `/groups/${groupId}`);
+    assert.deepEqual([group.memberCount, group.version], [1, "9"]);
   });
 });
