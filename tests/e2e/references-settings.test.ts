@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { type RestAnswer, reasonOf } from "../support/rest.ts";
 import { installation } from "../support/shared-installation.ts";
+import type { TestSocket } from "../support/socket.ts";
 import { directId, TestUser, textTo } from "../support/user.ts";
 
 interface Sent {
@@ -105,6 +106,19 @@ describe("an edit whose answer was lost", () => {
   });
 });
 
+/** A new connection gets nothing until presence knows of it, which on a busy machine may be after `hello`. */
+async function untilReached(user: TestUser, device: TestSocket, path: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { record } = await user.ok<Changed>("PATCH", path, { pinned: false });
+    try {
+      await device.untilRecord(({ recordId }) => recordId === record.recordId, 3000);
+      return;
+    } catch (error) {
+      if (tries === 5) throw error;
+    }
+  }
+}
+
 describe("settings of a conversation", () => {
   it("reach the user's other devices, by REST and socket", async function () {
     this.timeout(60_000);
@@ -113,6 +127,7 @@ describe("settings of a conversation", () => {
     const tablet = await (await alice.login()).connect();
     const phone = await alice.connect();
     const path = `/conversations/${conversationId}/settings`;
+    await untilReached(alice, tablet, path);
     const { record } = await alice.ok<Changed>("PATCH", path, { pinned: true, mutedUntil: "2999-01-01T00:00:00Z" });
     assert.equal(record.conversationId, `u_${alice.userId}`);
     const expected = { conversationId, pinned: true, mutedUntil: "2999-01-01T00:00:00Z" };
