@@ -14,7 +14,9 @@ export async function checkSend(
   userId: string,
   mentionsAll: boolean,
 ): Promise<{ verdict: SendVerdict; role: Role | undefined }> {
-  const [group, member] = await Promise.all([groups.group(groupId), members.member(groupId, userId)]);
+  // Not at once: somebody's going that is finished in between would be in neither.
+  const group = await groups.group(groupId);
+  const member = await members.member(groupId, userId);
   if (group === undefined || !isMember(group, member)) return { verdict: SendVerdict.NOT_A_MEMBER, role: undefined };
   return { verdict: verdictOf(group, member, mentionsAll, now()), role: member.role };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { ServiceError } from "@oceanchat/runtime/fail";
+import { refused } from "@oceanchat/runtime/testing";
 import type { GroupCore } from "../../src/core.ts";
 import { Crash, dyingPorts } from "../support/crashing.ts";
 import { fakeGroups, origin, request, settings } from "../support/fakes.ts";
@@ -129,5 +131,27 @@ describe("a process that stands still in a change", () => {
     await late;
     await checkAtRest(fakes, USERS);
     assert.equal((await store.member(groupId, "c"))?.role, "admin");
+  });
+
+  it("lets nobody write whose removal is finished while that is being asked", async () => {
+    const fakes = await given();
+    const { store, ports, groupId, conversations, core } = fakes;
+    conversations.away = true;
+    await refused(core.remove("a", { groupId, userId: "c" }, origin), "OUTCOME_UNKNOWN");
+    conversations.away = false;
+    const groups = new Proxy(store, {
+      get(target, name) {
+        if (name === "group") {
+          return async (id: string) => {
+            await core.finishUnfinished(1);
+            return target.group(id);
+          };
+        }
+        const method: unknown = Reflect.get(target, name, target);
+        return typeof method === "function" ? method.bind(target) : method;
+      },
+    });
+    const { verdict } = await fakes.newCore({ ...ports, groups }).checkSend(groupId, "c", false);
+    assert.equal(verdict, SendVerdict.NOT_A_MEMBER);
   });
 });
