@@ -4,6 +4,7 @@ import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bu
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { type WritableEntry, writableEntry } from "./core/entry.ts";
+import type { Progress } from "./core/progress.ts";
 import type { WriterCore, Written } from "./core.ts";
 import { RecordRefusedError } from "./errors.ts";
 
@@ -11,14 +12,25 @@ import { RecordRefusedError } from "./errors.ts";
 export const CONSUMER = "persistence-writer";
 /** Batches written at the same time. A conversation is always in the same lane, so two batches never race for one head. */
 const LANES = 4;
-const MAX_BATCH = 500;
-const MAX_IN_FLIGHT = 4000;
+/** Large: heads and lists move once per batch, and that costs the store more than the records do. */
+const MAX_BATCH = 2000;
+const MAX_IN_FLIGHT = 12_000;
 /** Over all processes. */
-const MAX_ACK_PENDING = 16_000;
+const MAX_ACK_PENDING = 32_000;
+
+/** A record that waits for longer is worth a line, even when all of them are held by this process. */
+const LATE_MS = 5_000;
 
 /** Starts to store what the log holds. */
-export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): Promise<Consumption> {
+export async function consumeLog(
+  bus: Bus,
+  core: WriterCore,
+  progress: Progress,
+  log: Host["log"],
+): Promise<Consumption> {
   const stream = streamOf(LogEntrySchema);
+  const laneOf = ({ subject }: { readonly subject: string }) =>
+    Number(stream.parse(subject)?.tokens.partition ?? 0) % LANES;
   await bus.ensureConsumer(LogEntrySchema, {
     name: CONSUMER,
     ackWaitMs: 15_000,
@@ -30,11 +42,18 @@ export async function consumeLog(bus: Bus, core: WriterCore, log: Host["log"]): 
     stream: stream.name,
     consumer: CONSUMER,
     lanes: LANES,
-    laneOf: ({ subject }) => Number(stream.parse(subject)?.tokens.partition ?? 0) % LANES,
+    laneOf,
     maxBatch: MAX_BATCH,
     lingerMs: 50,
     maxInFlight: MAX_IN_FLIGHT,
-    handle: (batch) => handleBatch(core, log, batch),
+    handle: async (batch) => {
+      const [first] = batch;
+      const lane = first === undefined ? 0 : laneOf(first);
+      progress.began(lane, first?.time.getTime() ?? 0);
+      const outcomes = await handleBatch(core, log, batch);
+      progress.ended(lane, batch.length);
+      return outcomes;
+    },
     retryDelayMs: (failures) => Math.min(100 * 2 ** (failures - 1), 5000) * (0.5 + Math.random() / 2),
     poison: (_message, error) => (error instanceof RecordRefusedError ? error.message : undefined),
   });
@@ -47,8 +66,8 @@ export async function handleBatch(core: WriterCore, log: Host["log"], batch: rea
   const indexes: number[] = [];
   for (const [index, message] of batch.entries()) {
     try {
-      const { sequence, messageId } = message;
-      entries.push(writableEntry(decode(message), { streamSequence: BigInt(sequence), messageId }));
+      const { sequence, messageId, data } = message;
+      entries.push(writableEntry(decode(message), { streamSequence: BigInt(sequence), messageId, encoded: data }));
       indexes.push(index);
     } catch (error) {
       outcomes[index] = { dead: error instanceof Error ? error.message : String(error) };
@@ -85,20 +104,15 @@ function outcomeOf(written: Written, entry: WritableEntry | undefined, log: Host
   }
 }
 
-/** Says every `everyMs` how far the writer is behind, when it is. Returns the function that ends it. */
-export function reportLag(
+/** Says how far the writer is behind, when it is; to be called again and again. */
+export async function reportBacklog(
   consumption: Pick<Consumption, "lag" | "held">,
+  progress: Progress,
   log: Host["log"],
-  everyMs: number,
-): () => void {
-  const timer = setInterval(() => {
-    consumption.lag().then(
-      (behind) => {
-        const held = consumption.held().messages;
-        if (behind > 0) log.info({ behind, held }, "records wait to be stored");
-      },
-      (error) => log.warn({ err: error }, "how many records wait is not known"),
-    );
-  }, everyMs);
-  return () => clearInterval(timer);
+  nowMs: number,
+): Promise<void> {
+  const pending = await consumption.lag();
+  const held = consumption.held().messages;
+  const backlog = progress.look(nowMs, pending + held);
+  if (pending > 0 || backlog.oldestMs > LATE_MS) log.info({ ...backlog, held }, "records wait to be stored");
 }

@@ -6,14 +6,15 @@ import type { Host } from "@oceanchat/runtime/host";
 import { type MongoOptions, mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { writerKeys } from "./config.ts";
-import { consumeLog, reportLag } from "./consumer.ts";
+import { consumeLog, reportBacklog } from "./consumer.ts";
+import { Progress } from "./core/progress.ts";
 import { createWriterCore } from "./core.ts";
 import { consumeForSearch } from "./search-consumer.ts";
 import { openSearchIndex } from "./store/search.ts";
 import { openStore } from "./store.ts";
 import { openTail } from "./tail.ts";
 
-const LAG_REPORT_MS = 30_000;
+const REPORT_MS = 30_000;
 
 /** Starts persistence-writer. */
 export async function start(host: Host): Promise<void> {
@@ -25,9 +26,10 @@ export async function start(host: Host): Promise<void> {
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(DeadLetterSchema);
   await bus.ensureStream(LogEntrySchema);
-  const consumption = await consumeLog(bus, createWriterCore(store, tail), host.log);
+  const progress = new Progress();
+  const consumption = await consumeLog(bus, createWriterCore(store, tail), progress, host.log);
   host.defer("consumer", () => consumption.stop());
-  host.defer("lag report", reportLag(consumption, host.log, LAG_REPORT_MS));
+  host.every("backlog report", REPORT_MS, () => reportBacklog(consumption, progress, host.log, host.now()));
   if (config.searchIndex === "on") await startSearchIndex(host, bus, mongoOptions(host, config));
   await host.serve({});
 }

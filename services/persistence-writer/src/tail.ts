@@ -98,7 +98,10 @@ class PausingTail implements RedisTail {
     if (this.#redis.status !== "ready") throw new Error(`redis is ${this.#redis.status}`);
     const pipeline = this.#redis.pipeline() as ChainableCommander & Scripts;
     for (const { conversationId, records } of additions) {
-      const members = records.flatMap(({ seq, encoded }) => [String(seq), Buffer.from(encoded)]);
+      const members = records.flatMap(({ seq, encoded }) => [
+        String(seq),
+        Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length),
+      ]);
       pipeline.tailAdd(
         this.#key({ conversation_id: conversationId }),
         TAIL_RECORDS,

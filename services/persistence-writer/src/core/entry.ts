@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import type { LogEntry } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { RecordRow } from "../ports.ts";
 
@@ -9,6 +10,8 @@ export interface Delivery {
   readonly streamSequence: bigint;
   /** Its `Nats-Msg-Id`. */
   readonly messageId: string | undefined;
+  /** The whole entry as it was published; without it the record is encoded again. */
+  readonly encoded?: Uint8Array;
 }
 
 /** An entry of the log that can be stored. */
@@ -22,7 +25,8 @@ export interface WritableEntry {
 }
 
 /** What the store keeps of a log entry; throws a TypeError for one that can't be stored. */
-export function writableEntry({ record, audience }: LogEntry, { streamSequence, messageId }: Delivery): WritableEntry {
+export function writableEntry({ record, audience }: LogEntry, delivery: Delivery): WritableEntry {
+  const { streamSequence, messageId, encoded } = delivery;
   if (record === undefined) throw new TypeError("no record");
   const { conversationId, seq, recordId, senderUserId, acceptedTime, body } = record;
   if (conversationId === "" || recordId === "" || seq === 0n) throw new TypeError("a record without id or seq");
@@ -39,7 +43,7 @@ export function writableEntry({ record, audience }: LogEntry, { streamSequence, 
       kind: body.case ?? "unknown",
       streamSequence,
       acceptedTime: timestampDate(acceptedTime),
-      record: toBinary(RecordSchema, record),
+      record: (encoded && recordIn(encoded)) ?? toBinary(RecordSchema, record),
       mentions: message?.mentions ?? [],
       mentionsAll: message?.mentionsAll ?? false,
     },
@@ -47,4 +51,17 @@ export function writableEntry({ record, audience }: LogEntry, { streamSequence, 
     directUserIds: audience.case === "direct" ? audience.value.userIds : [],
     messageId,
   };
+}
+
+/** The bytes of the record inside an encoded entry; nothing when it is there in parts, which no service of ours writes. */
+function recordIn(encoded: Uint8Array): Uint8Array | undefined {
+  const reader = new BinaryReader(encoded);
+  let found: Uint8Array | undefined;
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field !== LogEntrySchema.field.record.number || wireType !== WireType.LengthDelimited) reader.skip(wireType);
+    else if (found !== undefined) return undefined;
+    else found = reader.bytes();
+  }
+  return found;
 }

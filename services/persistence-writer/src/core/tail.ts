@@ -1,6 +1,6 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { TailRecordSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import type { TailAddition, TailMember } from "../ports.ts";
+import type { RecordRow, TailAddition, TailMember } from "../ports.ts";
 import type { WritableEntry } from "./entry.ts";
 
 /** How many records of a conversation the tail holds at most. */
@@ -21,19 +21,27 @@ export function additionsOf(entries: readonly WritableEntry[]): TailAddition[] {
     if (known === undefined) byConversation.set(conversationId, [entry]);
     else known.push(entry);
   }
-  return [...byConversation].map(([conversationId, its]) => ({ conversationId, records: newest(its) }));
+  const writer = new BinaryWriter();
+  return [...byConversation].map(([conversationId, its]) => ({ conversationId, records: newest(its, writer) }));
 }
 
 /** The newest first, as many as the tail may hold. */
-function newest(entries: readonly WritableEntry[]): TailMember[] {
+function newest(entries: readonly WritableEntry[], writer: BinaryWriter): TailMember[] {
   const members: TailMember[] = [];
   let bytes = 0;
   for (const { row } of entries.toSorted((a, b) => Number(b.row.seq - a.row.seq)).slice(0, TAIL_RECORDS)) {
-    const { record, streamSequence } = row;
-    const encoded = toBinary(TailRecordSchema, create(TailRecordSchema, { record, streamSequence }));
+    const encoded = encode(row, writer);
     bytes += encoded.length;
     if (bytes > TAIL_BYTES) break;
     members.push({ seq: row.seq, encoded });
   }
   return members;
+}
+
+const { record: recordField, streamSequence: sequenceField } = TailRecordSchema.field;
+
+/** A `TailRecord`. By hand, with a writer that keeps its memory: through the schema it costs as much as the insert of the record. */
+function encode({ record, streamSequence }: RecordRow, writer: BinaryWriter): Uint8Array {
+  writer.tag(recordField.number, WireType.LengthDelimited).bytes(record);
+  return writer.tag(sequenceField.number, WireType.Varint).uint64(streamSequence).finish();
 }

@@ -30,15 +30,19 @@ export const inTimeOf =
     }
   };
 
+/** How many updates go at once: each is a write of its own to the store, and all of them must come within the time. */
+const MAX_UPDATES = 500;
+
 /** Makes updates, in any order. */
 export async function updateAll<T extends Document>(
   to: Collection<T>,
   updates: AnyBulkWriteOperation<T>[],
   inTime: InTime,
 ): Promise<void> {
-  if (updates.length === 0) return;
   try {
-    await inTime((options) => to.bulkWrite(updates, options));
+    for (let from = 0; from < updates.length; from += MAX_UPDATES) {
+      await inTime((options) => to.bulkWrite(updates.slice(from, from + MAX_UPDATES), options));
+    }
   } catch (error) {
     const [first] = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
     throw first === undefined ? error : refusal(first, error);

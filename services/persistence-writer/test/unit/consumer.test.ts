@@ -3,9 +3,10 @@ import { toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { delivered } from "@oceanchat/runtime/testing";
 import { pino } from "pino";
-import { handleBatch, reportLag } from "../../src/consumer.ts";
+import { handleBatch, reportBacklog } from "../../src/consumer.ts";
+import { Progress } from "../../src/core/progress.ts";
 import { createWriterCore } from "../../src/core.ts";
-import { DIRECT, entry, id } from "../support/entries.ts";
+import { DIRECT, entry, id, T0 } from "../support/entries.ts";
 import { MemoryStore, noTail } from "../support/memory-store.ts";
 
 const log = pino({ level: "silent" });
@@ -44,18 +45,43 @@ describe("handleBatch", () => {
   });
 });
 
-describe("reportLag", () => {
-  it("says how far behind the writer is, and nothing when it isn't", async () => {
-    const behind = [0, 7];
-    const line = Promise.withResolvers<string>();
-    const destination = { write: (text: string) => line.resolve(text) };
+describe("reportBacklog", () => {
+  const said = async (pending: readonly number[], held: number, times: (progress: Progress, look: number) => void) => {
+    const lines: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    const left = [...pending];
     const consumption = {
-      lag: async () => behind.shift() ?? 0,
-      held: () => ({ messages: 3, lanes: 1, running: 1 }),
+      lag: async () => left.shift() ?? 0,
+      held: () => ({ messages: held, lanes: 1, running: 1 }),
     };
-    const end = reportLag(consumption, pino({}, destination), 1);
-    const { behind: said, held } = JSON.parse(await line.promise);
-    end();
-    assert.deepEqual({ said, held }, { said: 7, held: 3 });
+    const progress = new Progress();
+    for (const look of pending.keys()) {
+      times(progress, look);
+      await reportBacklog(consumption, progress, pino({}, destination), T0 + 10_000 * look);
+    }
+    return lines.map(({ behind, oldestMs, storedPerSecond, arrivedPerSecond }) => [
+      behind,
+      oldestMs,
+      storedPerSecond,
+      arrivedPerSecond,
+    ]);
+  };
+
+  it("says how far behind the writer is, how fast it catches up, and nothing when it isn't behind", async () => {
+    const lines = await said([900, 500, 0], 100, (progress, look) => {
+      progress.began(1, T0 - 3000);
+      if (look === 0) progress.began(2, T0 - 7000);
+      if (look === 1) progress.ended(2, 1000);
+      if (look === 2) progress.ended(1, 1);
+    });
+    assert.deepEqual(lines, [
+      [1000, 7000, 0, 0],
+      [600, 13_000, 100, 60],
+    ]);
+  });
+
+  it("speaks of records that it holds and can't store", async () => {
+    const lines = await said([0, 0], 5, (progress) => progress.began(1, T0));
+    assert.deepEqual(lines, [[5, 10_000, 0, 0]]);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { writableEntry } from "../../src/core/entry.ts";
@@ -33,6 +33,20 @@ describe("writableEntry", () => {
     );
     assert.deepEqual(fromBinary(RecordSchema, row.record), entry(3, 30).record);
     assert.deepEqual(directUserIds, [ALICE, BOB]);
+  });
+
+  it("takes the record's bytes as they were published", () => {
+    const logEntry = entry(3, 30);
+    const encoded = toBinary(LogEntrySchema, logEntry);
+    const { row } = writableEntry(logEntry, { ...at, encoded });
+    assert.deepEqual(row.record, toBinary(RecordSchema, logEntry.record ?? create(RecordSchema)));
+    assert.equal(row.record.buffer, encoded.buffer, "no copy");
+    // The contract allows a message in two parts, which are merged.
+    const tail = toBinary(LogEntrySchema, create(LogEntrySchema, { record: { senderDeviceId: "pad" } }));
+    const parts = new Uint8Array([...encoded, ...tail]);
+    const merged = writableEntry(fromBinary(LogEntrySchema, parts), { ...at, encoded: parts }).row;
+    assert.equal(fromBinary(RecordSchema, merged.record).senderDeviceId, "pad");
+    assert.equal(fromBinary(RecordSchema, merged.record).recordId, id(30));
   });
 
   it("keeps who a message mentions", () => {
