@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { type DeadLetter, DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
@@ -14,6 +14,7 @@ import { Redis } from "ioredis";
 import { type Db, MongoClient } from "mongodb";
 import { ALICE, BOB, DIRECT, entry, GROUP, id } from "../support/entries.ts";
 import { WriterProcess } from "../support/writer-process.ts";
+import { WrittenLog } from "../support/written-log.ts";
 
 const stream = streamOf(LogEntrySchema);
 
@@ -24,7 +25,7 @@ describe("persistence-writer", () => {
   let db: Db;
   let writer: WriterProcess | undefined;
   let env: Record<string, string>;
-  let nextRecord = 1000;
+  let log: WrittenLog;
 
   before(async function () {
     this.timeout(300_000);
@@ -43,6 +44,7 @@ describe("persistence-writer", () => {
     await bus.ensureStream(LogEntrySchema);
     client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = client.db("oceanchat");
+    log = new WrittenLog(bus, db);
   });
 
   after(async function () {
@@ -57,82 +59,43 @@ describe("persistence-writer", () => {
     await writer?.end("SIGTERM");
   });
 
-  /** Publishes an entry as the message service does; resolves with its stream sequence. */
-  async function append(logEntry: LogEntry): Promise<number> {
-    const conversationId = logEntry.record?.conversationId ?? "";
-    const subject = stream.subjectOf("conversation", { id: conversationId });
-    const { sequence } = await bus.publish(subject, toBinary(LogEntrySchema, logEntry), { expectStream: "LOG" });
-    return sequence;
-  }
-
-  /** Appends this many records to each conversation; resolves with the sequence of each one's last. */
-  async function appendMany(conversations: readonly string[], count: number, firstSeq: number) {
-    const last = new Map<string, number>();
-    for (let seq = firstSeq; seq < firstSeq + count; seq++) {
-      await Promise.all(
-        conversations.map(async (conversationId) => {
-          const sequence = await append(entry(seq, nextRecord++, { conversationId }));
-          last.set(conversationId, sequence);
-        }),
-      );
-    }
-    return last;
-  }
-
-  async function storedOf(conversations: readonly string[]): Promise<number> {
-    try {
-      return await db.collection("records").countDocuments({ conversationId: { $in: [...conversations] } });
-    } catch {
-      return -1; // the store is down: that is what is being tested
-    }
-  }
-
-  /** Resolves when the store holds at least that many of them; fails after a minute. */
-  async function untilStored(conversations: readonly string[], count: number): Promise<void> {
-    const deadline = Date.now() + 60_000;
-    for (;;) {
-      const stored = await storedOf(conversations);
-      if (stored >= count) return;
-      assert.ok(Date.now() < deadline, `${stored} of ${count} stored; the writer says:\n${writer?.log().slice(-2000)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  async function assertGapless(conversations: readonly string[], count: number, last: ReadonlyMap<string, number>) {
-    for (const conversationId of conversations) {
-      const rows = await db.collection("records").find({ conversationId }).sort({ seq: 1 }).toArray();
-      assert.deepEqual(
-        rows.map(({ seq }) => seq),
-        Array.from({ length: count }, (_, index) => BigInt(index + 1)),
-      );
-      const head = await db.collection<{ _id: string }>("conversation_heads").findOne({ _id: conversationId });
-      const lastRow = rows.at(-1);
-      assert.deepEqual(head, {
-        _id: conversationId,
-        headSeq: BigInt(count),
-        streamSequence: BigInt(last.get(conversationId) ?? 0),
-        lastTime: lastRow?.acceptedTime,
-        lastRecord: lastRow?.record,
-      });
-      assert.equal(lastRow?.streamSequence, BigInt(last.get(conversationId) ?? 0));
-    }
-  }
+  const append = (logEntry: LogEntry) => log.append(logEntry);
+  const untilStored = (conversations: readonly string[], count: number) =>
+    log.untilStored(conversations, count, () => writer?.log() ?? "");
 
   it("stores each record once, whenever it is killed", async function () {
     this.timeout(120_000);
     const conversations = Array.from({ length: 20 }, (_, n) => `d_${id(100 + n)}_${id(200 + n)}`);
-    const last = await appendMany(conversations, 100, 1);
+    const appended = log.appendMany(conversations, 100, 1);
     for (const atLeast of [1, 600]) {
       writer = await WriterProcess.start(env);
       await untilStored(conversations, atLeast);
       await writer.end("SIGKILL");
     }
-    assert.ok((await storedOf(conversations)) < 2000, "it was killed in the middle");
+    assert.ok((await log.storedOf(conversations)) < 2000, "it was killed in the middle");
+    const last = await appended;
     writer = await WriterProcess.start(env);
     await untilStored(conversations, 2000);
     assert.equal(await writer.end("SIGTERM"), 0); // what was written is acknowledged, heads moved
-    await assertGapless(conversations, 100, last);
+    await log.assertGapless(conversations, 100, last);
     assert.equal(await db.collection("user_conversations").countDocuments({ conversationId: conversations[0] }), 2);
+  });
+
+  it("is safe beside another one, which is killed", async function () {
+    this.timeout(120_000);
+    const conversations = Array.from({ length: 20 }, (_, n) => `g_${id(700 + n)}`);
+    writer = await WriterProcess.start(env);
+    const other = await WriterProcess.start(env);
+    try {
+      await log.appendMany(conversations, 60, 1);
+      await other.end("SIGKILL");
+      const last = await log.appendMany(conversations, 40, 61);
+      await untilStored(conversations, 2000);
+      assert.equal(await writer.end("SIGTERM"), 0);
+      await log.assertGapless(conversations, 100, last);
+    } finally {
+      await other.end("SIGKILL");
+    }
   });
 
   it("keeps what the proto says, whole", async function () {
@@ -192,13 +155,13 @@ describe("persistence-writer", () => {
     this.timeout(120_000);
     const conversations = Array.from({ length: 5 }, (_, n) => `d_${id(300 + n)}_${id(400 + n)}`);
     writer = await WriterProcess.start(env);
-    await appendMany(conversations, 20, 1);
+    await log.appendMany(conversations, 20, 1);
     await servers.kill("mongodb");
-    const last = await appendMany(conversations, 80, 21);
+    const last = await log.appendMany(conversations, 80, 21);
     await servers.untilReady("mongodb");
     await untilStored(conversations, 500);
     assert.equal(await writer?.end("SIGTERM"), 0);
-    await assertGapless(conversations, 100, last);
+    await log.assertGapless(conversations, 100, last);
   });
 
   it("keeps the newest records in Redis too, and does without it", async function () {
@@ -208,7 +171,7 @@ describe("persistence-writer", () => {
     redis.on("error", () => {}); // it is killed below
     try {
       writer = await WriterProcess.start(env);
-      const last = await appendMany([conversationId], 120, 1);
+      const last = await log.appendMany([conversationId], 120, 1);
       await untilStored([conversationId], 120);
       assert.equal(await writer.end("SIGTERM"), 0); // the tail comes after the records
       const key = keyOf(TailRecordSchema)({ conversation_id: conversationId });
@@ -221,7 +184,7 @@ describe("persistence-writer", () => {
       assert.equal(rows.at(-1)?.streamSequence, BigInt(last.get(conversationId) ?? 0));
       writer = await WriterProcess.start(env);
       await servers.kill("valkey");
-      await appendMany([conversationId], 50, 121);
+      await log.appendMany([conversationId], 50, 121);
       await untilStored([conversationId], 170);
     } finally {
       redis.disconnect();
