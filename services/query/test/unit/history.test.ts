@@ -84,6 +84,29 @@ describe("readHistory", () => {
     ]);
   });
 
+  it("asks the store for everything at once where it has read before, and the first time in two steps, or three with a hole", async () => {
+    const log = Array.from({ length: 300 }, (_, n) => recordOf(n + 1));
+    const sources = sourcesOf(log, (seq) => seq <= 290n, 290n);
+    let running: string[] = [];
+    const steps: string[][] = [];
+    const store = new Proxy(sources.store, {
+      get:
+        (target, name, receiver) =>
+        async (...given: unknown[]) => {
+          if (running.length === 0) steps.push(running);
+          running.push(String(name));
+          const answer: unknown = await Reflect.apply(Reflect.get(target, name, receiver), target, given);
+          await new Promise((resolve) => setImmediate(resolve));
+          running = [];
+          return answer;
+        },
+    });
+    for (let reading = 0; reading < 2; reading++)
+      await readHistory({ ...sources, store }, reader, "c", page(1, 50, 300));
+    // `changes` is two queries at once.
+    assert.deepEqual(steps, [["range", "storedSeqs"], ["streamSequenceBefore"], ["changes"], ["range", "changes"]]);
+  });
+
   it("shows what lies beyond a hole that nothing can fill any more", async () => {
     const log = Array.from({ length: 90 }, (_, n) => recordOf(n + 1, "ann", n === 85 ? edit(1, "new") : undefined));
     const sources = sourcesOf(

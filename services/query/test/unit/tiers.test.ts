@@ -125,6 +125,30 @@ describe("listRecords over tiers that change meanwhile", () => {
   });
 });
 
+describe("listRecords while a membership ends", () => {
+  it("does not show an edit that comes after the end, even when the end comes after the membership was asked for", async () => {
+    const log = Array.from({ length: 150 }, (_, n) =>
+      recordOf(n + 1, "ann", n === 149 ? edit(20, "secret") : undefined),
+    );
+    const world = { records: log.slice(0, 148), isStored: () => true, headSeq: 148n };
+    const tiers = tiersOf(() => world);
+    let asked = 0;
+    const peers = {
+      ...lettingRead(WHOLE),
+      intervals: async () => (asked++ === 0 ? WHOLE : [{ fromSeq: 1n, toSeq: 149n }]),
+    };
+    // Between membership and store he is removed (149) and the message edited (150).
+    const changes: typeof tiers.store.changes = (...given) => {
+      world.records = log;
+      return tiers.store.changes(...given);
+    };
+    const core = createQueryCore({ ...tiers, store: { ...tiers.store, changes }, peers });
+    const page = await core.listRecords("bob", conversation, { ...newest, afterSeq: 19n, limit: 1 });
+    assert.equal(shownOf(page.records[0] ?? recordOf(1)).text, "message 20");
+    assert.equal(asked, 2);
+  });
+});
+
 describe("listRecords while the store is away", () => {
   const long = Array.from({ length: 3000 }, (_, n) =>
     recordOf(n + 1, "ann", n === 2900 ? edit(1200, "new") : undefined),
