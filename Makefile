@@ -54,6 +54,10 @@ demo: install ## Send one group message and show every step on its way
 test: install ## Run all tests: unit, service by service on real servers, end to end
 	@exec $(NODE) tests/run.ts
 
+.PHONY: planted
+planted: install ## Plant bugs in a copy, one at a time, and see that the tests catch them
+	@exec $(NODE) tests/planted.ts
+
 .PHONY: check
 check: install ## Types, lint, format, contracts, gen/, imports, Envoy's configuration
 	$(BIN)/tsc --noEmit -p tsconfig.json

@@ -73,7 +73,8 @@ function checkPage(view: View, places: ReadonlyMap<string, Entry>, memberships: 
   }
   if (covers === undefined || via !== "records") return violations;
   const due = seqs(covers.from, covers.to).filter((seq) => memberships.allows(conversationId, userId, seq));
-  if (due.join() !== shown.join()) {
+  const readable = shown.filter((seq) => memberships.allows(conversationId, userId, seq));
+  if (due.join() !== readable.join()) {
     violations.push({
       check: "C3",
       what: `${where} has a hole: it covers ${covers.from} to ${covers.to}, shows ${shown.join()}`,

@@ -1,0 +1,87 @@
+/** A bug that is planted on purpose, and the test that must catch it. */
+export interface PlantedBug {
+  readonly name: string;
+  /** What goes wrong for people. */
+  readonly harm: string;
+  readonly changes: readonly Change[];
+  readonly test: { readonly spec: string; readonly name: string };
+  /** What the failing test must say: the check that sees it. Another failure doesn't count. */
+  readonly says: RegExp;
+}
+
+/** A change of the source. */
+export interface Change {
+  readonly file: string;
+  /** Must be there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: "ack-before-publish",
+    harm: "A sender is told that his message is accepted before it is durable, and in a place that another one may get.",
+    changes: [
+      {
+        file: "services/message/src/core/append.ts",
+        find: "const published = await this.#stream.publish(",
+        replace:
+          "job.resolve({ record: draft.record, duplicate: false });\n    const published = await this.#stream.publish(",
+      },
+    ],
+    test: { spec: "tests/log/writers.test.ts", name: "leave no gap and no duplicate" },
+    says: /C1/,
+  },
+  {
+    name: "no-compare-and-set",
+    harm: "Two instances give two messages the same place.",
+    changes: [
+      {
+        file: "services/message/src/bus.ts",
+        find: "expectLastSubjectSequence: expectedStreamSequence,",
+        replace: "",
+      },
+    ],
+    test: { spec: "tests/log/writers.test.ts", name: "leave no gap and no duplicate" },
+    says: /C3/,
+  },
+  {
+    name: "cursor-arrived-last",
+    harm: "What somebody has read becomes unread when an older cursor arrives late.",
+    changes: [
+      {
+        file: "services/persistence-writer/src/store/changes.ts",
+        find: "update: { $max: { readSeq },",
+        replace: "update: { $set: { readSeq },",
+      },
+    ],
+    test: { spec: "tests/log/cursors.test.ts", name: "stay where they were moved furthest" },
+    says: /C7/,
+  },
+  {
+    name: "duplicate-as-error",
+    harm: "A record that is delivered again blocks everything behind it: nothing is stored any more.",
+    changes: [
+      {
+        file: "services/persistence-writer/src/store/writes.ts",
+        find: "const other = errors.find((each) => !isDuplicateKey(each));",
+        replace: "const [other] = errors;",
+      },
+    ],
+    test: { spec: "tests/log/redelivery.test.ts", name: "changes nothing" },
+    says: /still wait/,
+  },
+  {
+    name: "membership-unchecked",
+    harm: "Whoever was removed from a group reads on.",
+    changes: [
+      {
+        file: "services/query/src/core/access.ts",
+        find: "  return intervals;\n",
+        replace: "  return WHOLE;\n",
+      },
+    ],
+    test: { spec: "tests/log/membership.test.ts", name: "read exactly what lies within their memberships" },
+    says: /C6/,
+  },
+];
