@@ -46,6 +46,17 @@ async function readOn(recorder: Recorder, { userId, query }: LogUser, conversati
   const shown = ({ seq, recordId }: { seq: bigint; recordId: string }) => ({ seq: Number(seq), recordId });
   for (let turn = 0; goOn(); turn++) {
     try {
+      if (turn % 4 === 3) {
+        await recorder.read(
+          () => query.listConversations({}),
+          ({ conversations }) =>
+            conversations.map(({ lastRecord }) => {
+              const records = lastRecord === undefined ? [] : [shown(lastRecord)];
+              return { userId, conversationId, via: "conversations", records };
+            }),
+        );
+        continue;
+      }
       const raw = turn % 2 === 0;
       await recorder.read(
         () => query.listRecords({ conversationId, limit: 20, raw }),

@@ -34,6 +34,7 @@ export async function runPlan(mesh: LogMesh, plan: Plan): Promise<RunReport> {
   const violations = [
     ...recorder.wrong,
     ...check(recorder.history, final).map(({ check, what }) => `${check}: ${what}`),
+    ...falselyRefused(stage, new Memberships(final.stream)),
     ...(await compareWithModel(stage, final)),
   ];
   return { violations, counts: recorder.counts(), stored: final.stream.length, views: recorder.views.length, refused };
@@ -66,6 +67,19 @@ async function resolveAll({ recorder }: Stage): Promise<void> {
     const outcome = await recorder.resolve(operation);
     if (outcome.kind === "unknown") recorder.wrong.push(`C10: ${key} stays unknown: ${outcome.reason}`);
   }
+}
+
+/** Nobody is told that a message isn't there which he could read all the time. */
+function falselyRefused({ recorder }: Stage, memberships: Memberships): string[] {
+  return recorder.operations.flatMap(({ userId, conversationId, fact, tries }) => {
+    if (!("target" in fact)) return [];
+    const notFound = tries.some(({ outcome }) => outcome.kind === "failed" && outcome.reason === "MESSAGE_NOT_FOUND");
+    const intervals = memberships.of(conversationId, userId);
+    const [interval] = intervals;
+    const always = intervals.length === 1 && interval?.to === undefined && interval !== undefined;
+    if (!notFound || !always || fact.target < interval.from) return [];
+    return [`model: ${userId} was told that there is no ${conversationId}:${fact.target}`];
+  });
 }
 
 /** What every reader is told at rest, and what was shown meanwhile, is what the model makes of the log. */
