@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { ErrorReason, ErrorReasonSchema } from "@oceanchat/gen/oceanchat/query/v1/error_reason_pb";
-import { reasons } from "@oceanchat/runtime/fail";
+import { reasons, shared } from "@oceanchat/runtime/fail";
 
 const fail = reasons("query.oceanchat", ErrorReasonSchema);
 
@@ -13,6 +13,10 @@ export const errors = {
   recordNotFound: () => fail(Code.NotFound, ErrorReason.RECORD_NOT_FOUND, "there is no such record for you"),
   invalidPageToken: () =>
     fail(Code.InvalidArgument, ErrorReason.INVALID_PAGE_TOKEN, "the page token is not one that this service gave"),
+  invalidCursor: () =>
+    fail(Code.InvalidArgument, ErrorReason.INVALID_PAGE_TOKEN, "the cursor is not one that this service gave"),
+  /** The list would not be complete. */
+  storeTooFarBehind: () => shared.unavailable("the store is too far behind the log at the moment", undefined, 5000),
   bothDirections: () =>
     fail(Code.InvalidArgument, ErrorReason.BOTH_DIRECTIONS, "after_seq and before_seq exclude each other"),
 };

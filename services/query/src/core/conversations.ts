@@ -17,7 +17,7 @@ import { type Unread, unreadOf } from "./unread.ts";
 /** Conversations whose unread messages are counted at once. */
 const AT_ONCE = 16;
 
-export type ConversationInit = MessageInitShape<typeof ConversationSchema>;
+export type ConversationInit = Exclude<MessageInitShape<typeof ConversationSchema>, { $typeName: string }>;
 
 /** What conversations are described from. */
 export interface ListSources extends PageSources {
