@@ -23,4 +23,25 @@ export const queryKeys = {
     "Mesh doors of group, for memberships.",
     "dns:oceanchat-group-headless:8082",
   ),
+  syncMaxAgeMs: integer(
+    "OCEANCHAT_SYNC_MAX_AGE_MS",
+    "How old a cursor of Sync may be, in milliseconds; with an older one a device starts afresh.",
+    90 * 86_400_000,
+    3_600_000,
+    3_650 * 86_400_000,
+  ),
+  recentLogs: integer(
+    "OCEANCHAT_QUERY_RECENT_LOGS",
+    "How many conversations and users' logs may be ahead of the store at the same time; with more, Sync is UNAVAILABLE.",
+    200_000,
+    1,
+    10_000_000,
+  ),
+  recentWaitMs: integer(
+    "OCEANCHAT_QUERY_RECENT_WAIT_MS",
+    "How long Sync waits to know what was accepted before the call, in milliseconds.",
+    2_000,
+    10,
+    60_000,
+  ),
 } as const;

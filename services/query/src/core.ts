@@ -1,5 +1,11 @@
 import { readableIntervals } from "./core/access.ts";
-import { type ConversationInit, getConversation, type ListSources } from "./core/conversations.ts";
+import {
+  type Candidate,
+  type ConversationInit,
+  describeConversations,
+  getConversation,
+  type ListSources,
+} from "./core/conversations.ts";
 import { readerOf } from "./core/history.ts";
 import { listConversations } from "./core/lists.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
@@ -18,6 +24,12 @@ export interface QueryCore {
     request: { readonly pageSize: number; readonly after: ListPosition | undefined },
   ): Promise<{ readonly conversations: ConversationInit[]; readonly next: ListPosition | undefined }>;
   getConversation(userId: string, conversationId: string): Promise<ConversationInit>;
+  /** Conversations that the caller has found to be the user's, in the same order. */
+  describe(
+    userId: string,
+    candidates: readonly Candidate[],
+    ahead: ReadonlySet<string>,
+  ): Promise<readonly ConversationInit[]>;
   getReadReceipts(userId: string, conversationId: string, seq: bigint): Promise<ReceiptsInit>;
 }
 
@@ -31,6 +43,7 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       return getConversation(sources, userId, conversationId, intervals);
     },
+    describe: (userId, candidates, ahead) => describeConversations(sources, userId, candidates, ahead),
     async getReadReceipts(userId, conversationId, seq) {
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       return getReadReceipts(sources, readerOf(userId, intervals), conversationId, seq);

@@ -1,3 +1,4 @@
+import { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
@@ -7,10 +8,12 @@ import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openLog } from "./bus.ts";
 import { queryKeys } from "./config.ts";
+import { sync } from "./core/sync.ts";
 import { createQueryCore } from "./core.ts";
 import { patienceOf } from "./patience.ts";
 import { openPeers } from "./peers.ts";
-import { queryHandlers } from "./service.ts";
+import { followLog } from "./recent.ts";
+import { queryHandlers, queryMeshHandlers, type Syncer } from "./service.ts";
 import { openStore } from "./store.ts";
 import { openTail } from "./tail.ts";
 
@@ -24,9 +27,17 @@ export async function start(host: Host): Promise<void> {
   const bus = await host.bus(config.natsUrl);
   await bus.ensureStream(LogEntrySchema);
   const peers = await openPeers(host, config);
-  const core = createQueryCore({ store, tail, log: openLog(bus), peers, patience: patienceOf(config.storeWaitMs) });
+  const log = openLog(bus);
+  const reading = { store, tail, log, peers, patience: patienceOf(config.storeWaitMs) };
+  const core = createQueryCore(reading);
+  const recent = followLog(bus, { maxLogs: config.recentLogs, waitMs: config.recentWaitMs, log: host.log });
+  host.defer("recent", () => recent.stop());
+  const { describe } = core;
+  const syncing = { ...reading, moves: store, recent, describe, now: host.now, cursorMaxAgeMs: config.syncMaxAgeMs };
+  const syncer: Syncer = (userId, request) => sync(syncing, userId, request);
   await host.serve({
-    public: [implement(QueryService, queryHandlers(core))],
+    public: [implement(QueryService, queryHandlers(core, syncer))],
+    mesh: [implement(QueryMeshService, queryMeshHandlers(syncer, host.tracing))],
     verify: host.tokenVerifier(peers.signingKeys),
   });
 }

@@ -1,12 +1,26 @@
+import type { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import type { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
+import { shared } from "@oceanchat/runtime/fail";
 import { callerOf, type Handlers } from "@oceanchat/runtime/handlers";
 import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
+import type { Tracing } from "@oceanchat/runtime/trace";
+import type { SyncPage, SyncRequest } from "./core/sync.ts";
 import type { QueryCore } from "./core.ts";
 import { errors } from "./errors.ts";
 import type { ListPosition } from "./ports.ts";
 
+const SYNC_PAGE = 200;
+const SYNC_PAGE_MAX = 1000;
+/** How large a page of Sync may be, encoded. As JSON it is up to three times as large. */
+const PAGE_BYTES = 1024 * 1024;
+/** The same for a socket: well below what a gateway holds for a connection that reads slowly. */
+const PACKET_BYTES = 128 * 1024;
+
+/** What Sync does. */
+export type Syncer = (userId: string, request: SyncRequest) => Promise<SyncPage>;
+
 /** The public door's methods. */
-export const queryHandlers = (core: QueryCore): Handlers<typeof QueryService> => ({
+export const queryHandlers = (core: QueryCore, syncer: Syncer): Handlers<typeof QueryService> => ({
   async listRecords({ conversationId, afterSeq, beforeSeq, limit, raw }, context) {
     const request = { afterSeq, beforeSeq, limit: pageSizeOf(limit), raw };
     return core.listRecords(callerOf(context).userId, conversationId, request);
@@ -24,6 +38,26 @@ export const queryHandlers = (core: QueryCore): Handlers<typeof QueryService> =>
   async getReadReceipts({ conversationId, seq }, context) {
     return core.getReadReceipts(callerOf(context).userId, conversationId, seq);
   },
+  sync: (request, context) => syncer(callerOf(context).userId, pageOf(request, PAGE_BYTES)),
+});
+
+/** What routers call for the clients of sockets. */
+export const queryMeshHandlers = (syncer: Syncer, tracing: Tracing): Handlers<typeof QueryMeshService> => ({
+  async dispatch({ command, userId }, { traceparent }) {
+    if (command.case !== "sync") {
+      throw shared.unimplemented(`the command ${command.case ?? "without a name"} is not implemented`);
+    }
+    if (userId === "") throw shared.malformed("a command without a user");
+    const page = pageOf(command.value, PACKET_BYTES);
+    const value = await tracing.span("query.sync", traceparent, () => syncer(userId, page));
+    return { result: { case: "syncPage" as const, value } };
+  },
+});
+
+const pageOf = ({ cursor, pageSize }: Pick<SyncRequest, "cursor" | "pageSize">, maxBytes: number) => ({
+  cursor,
+  pageSize: pageSize <= 0 ? SYNC_PAGE : Math.min(pageSize, SYNC_PAGE_MAX),
+  maxBytes,
 });
 
 const positionOf = (token: string): ListPosition | undefined =>

@@ -13,17 +13,19 @@ import {
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { Db, Document } from "mongodb";
+import type { MoveStore } from "./ports/moves.ts";
 import type { RecordStore } from "./ports.ts";
 import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
 import { cursorsIn, type ReadCursorDocument } from "./store/cursors.ts";
 import { type DeliveredCursorDocument, deliveredIn } from "./store/delivered.ts";
 import { type HeadDocument, headsIn } from "./store/heads.ts";
 import { listsIn, type SettingsDocument, type UserConversationDocument } from "./store/lists.ts";
+import { type HeadPlaceDocument, movesIn, type UserConversationPlaceDocument } from "./store/moves.ts";
 import { type RecordDocument, recordsIn } from "./store/records.ts";
 import { type MentionDocument, unreadIn } from "./store/unread.ts";
 
 /** The store with its connection. */
-export interface MongoRecordStore extends RecordStore {
+export interface MongoRecordStore extends RecordStore, MoveStore {
   close(): Promise<void>;
 }
 
@@ -31,7 +33,7 @@ export interface MongoRecordStore extends RecordStore {
 export const openStore = (options: MongoOptions): Promise<MongoRecordStore> => openMongo(options, storeOver);
 
 // The shapes are declared in records/v1/store.proto and written by persistence-writer, which also makes the indexes.
-function storeOver(db: Db): RecordStore {
+function storeOver(db: Db): RecordStore & MoveStore {
   const named = <T extends Document>(schema: DescMessage) => db.collection<T>(getOption(schema, collection));
   const records = named<RecordDocument>(StoredRecordSchema);
   const states = named<MessageStateDocument>(StoredMessageStateSchema);
@@ -41,6 +43,10 @@ function storeOver(db: Db): RecordStore {
     ...listsIn(
       named<UserConversationDocument>(StoredUserConversationSchema),
       named<SettingsDocument>(StoredConversationSettingsSchema),
+    ),
+    ...movesIn(
+      named<HeadPlaceDocument>(StoredHeadSchema),
+      named<UserConversationPlaceDocument>(StoredUserConversationSchema),
     ),
     ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
     ...unreadIn({ records, states, mentions: named<MentionDocument>(StoredMentionSchema) }),

@@ -1,9 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ConversationSchema } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Interval } from "../ports.ts";
 import type { Membership, MembershipPeers, MoveStore, RecentLogs, RecentView } from "../ports/moves.ts";
-import type { ConversationInit } from "./conversations.ts";
+import type { Candidate, ConversationInit } from "./conversations.ts";
 import type { Sources } from "./merge.ts";
 import { byPlace, type Choice, chooseMovers, type Mover } from "./sync/choose.ts";
 import { type Cursor, decodeCursor, encodeCursor, outdated } from "./sync/cursor.ts";
@@ -18,10 +17,11 @@ export interface SyncSources extends Sources {
   readonly moves: MoveStore;
   readonly recent: RecentLogs;
   readonly peers: MembershipPeers;
-  /** Conversations as the user sees them, in the same order. */
+  /** Conversations as the user sees them, in the same order; `ahead` are those of which the store may not have everything. */
   describe(
     userId: string,
-    candidates: readonly { readonly conversationId: string; readonly intervals: readonly Interval[] }[],
+    candidates: readonly Candidate[],
+    ahead: ReadonlySet<string>,
   ): Promise<readonly ConversationInit[]>;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -51,7 +51,8 @@ export interface SyncPage {
 export async function sync(sources: SyncSources, userId: string, request: SyncRequest): Promise<SyncPage> {
   const nowMs = sources.now();
   const known = request.cursor === "" ? "outdated" : decodeCursor(request.cursor, userId);
-  const leftSinceMs = known === "outdated" || known.since === undefined ? undefined : known.since.timeMs - TIME_MARGIN_MS;
+  const leftSinceMs =
+    known === "outdated" || known.since === undefined ? undefined : known.since.timeMs - TIME_MARGIN_MS;
   const [view, ownHeadSeq, memberships] = await Promise.all([
     sources.recent.caughtUp(),
     ownHead(sources, userId),
@@ -69,7 +70,7 @@ export async function sync(sources: SyncSources, userId: string, request: SyncRe
   const { round, hasMore } = choice.given(given.length);
   const userSeq = userRecords.at(-1)?.seq ?? cursor.userSeq;
   const more = hasMore || userSeq < ownHeadSeq;
-  const since = { streamSequence: round.upTo, timeMs: round.startMs };
+  const since = { streamSequence: round.upTo.streamSequence, timeMs: round.startMs };
   const next = more ? { ...cursor, userSeq, round } : { ...cursor, userSeq, since, round: undefined };
   return {
     conversations: inOrder(given),
@@ -124,23 +125,59 @@ async function describeMovers(
   const after = beyond ? (await sources.recent.position()).lastSequence : before;
   const options = { round: cursor.round, end: { before, after }, startMs: nowMs, limit: pageSize };
   const choice = chooseMovers(movers, options);
-  const candidates = choice.chosen.map(({ logId, intervals }) => ({ conversationId: logId, intervals }));
-  const conversations = candidates.length === 0 ? [] : await sources.describe(userId, candidates);
-  const described = choice.chosen.flatMap((mover, index) => {
+  const described = await describeAll(sources, view, userId, choice.chosen);
+  return { described: await withoutThoseGone(sources, view, { userId, described, startMs: nowMs }), choice };
+}
+
+async function describeAll(
+  sources: SyncSources,
+  view: RecentView,
+  userId: string,
+  movers: readonly Mover[],
+): Promise<Described[]> {
+  if (movers.length === 0) return [];
+  const candidates = movers.map(({ logId, intervals, left }) => ({ conversationId: logId, intervals, left }));
+  const ahead = new Set(view.aheadOf(candidates.map(({ conversationId }) => conversationId)).keys());
+  const conversations = await sources.describe(userId, candidates, ahead);
+  return movers.flatMap((mover, index) => {
     const conversation = conversations[index];
     return conversation === undefined ? [] : [{ mover, conversation: asMember(conversation, mover) }];
   });
-  return { described, choice };
 }
 
-/** Who has left sees nothing of what came then, not even that it came. */
-function asMember(conversation: ConversationInit, { intervals, left }: Mover): ConversationInit {
-  const [first] = intervals;
-  const firstSeq = conversation.firstSeq ?? first?.fromSeq ?? 1n;
-  if (!left || first?.toSeq === undefined) return { ...conversation, firstSeq };
+/**
+ * Asks again who is a member, now that the conversations have been read: whoever was removed in between isn't shown what was said
+ * after his end.
+ */
+async function withoutThoseGone(
+  sources: SyncSources,
+  view: RecentView,
+  { userId, described, startMs }: { userId: string; described: Described[]; startMs: number },
+): Promise<Described[]> {
+  if (!described.some(({ mover }) => isPresentGroup(mover))) return described;
+  const memberships = await sources.peers.memberships(userId, startMs - TIME_MARGIN_MS);
+  const now = new Map(memberships.map((membership) => [`g_${membership.groupId}`, membership]));
+  const gone = described.flatMap(({ mover }) => {
+    const membership = now.get(mover.logId);
+    if (!isPresentGroup(mover) || (membership !== undefined && membership.toSeq === undefined)) return [];
+    // Left so long ago that group doesn't say so any more: nothing of it is shown.
+    const { fromSeq, toSeq } = membership ?? { fromSeq: 0n, toSeq: 0n };
+    return [{ ...mover, left: true, intervals: [{ fromSeq, toSeq }] }];
+  });
+  if (gone.length === 0) return described;
+  const again = await describeAll(sources, view, userId, gone);
+  const replaced = new Map(again.map((each) => [each.mover.logId, each]));
+  return described.map((each) => replaced.get(each.mover.logId) ?? each);
+}
+
+const isPresentGroup = ({ logId, left }: Mover): boolean => !left && logId.startsWith("g_");
+
+/** Who has left doesn't learn when something happened afterwards. */
+function asMember(conversation: ConversationInit, { left }: Mover): ConversationInit {
+  if (!left) return conversation;
   const { lastTime, ...rest } = conversation;
   const time = conversation.lastRecord?.acceptedTime;
-  return { ...rest, firstSeq, headSeq: first.toSeq, left: true, ...(time === undefined ? {} : { lastTime: time }) };
+  return time === undefined ? rest : { ...rest, lastTime: time };
 }
 
 /** As many from the beginning as fit, at least one. */

@@ -50,8 +50,10 @@ export interface MoveStore {
     after: MovePlace | undefined,
     limit: number,
   ): Promise<readonly PlacedLog[]>;
-  /** A user's direct conversations that lie after a stream sequence, the first one first. */
-  directAfter(userId: string, streamSequence: number, limit: number): Promise<readonly PlacedLog[]>;
+  /** A user's direct conversations above a place of that list, the lowest first. */
+  directAbove(userId: string, place: MovePlace, limit: number): Promise<readonly PlacedLog[]>;
+  /** Where these direct conversations of a user lie; those that the store doesn't know are left out. */
+  directPlaces(userId: string, conversationIds: readonly string[]): Promise<readonly PlacedLog[]>;
   /** Where the last records of these logs lie, and when they were accepted, in milliseconds since the epoch. */
   placesOf(logIds: readonly string[]): Promise<ReadonlyMap<string, PlacedLog & { readonly lastTimeMs: number }>>;
 }

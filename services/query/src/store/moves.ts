@@ -37,9 +37,15 @@ export function movesIn(
       const filter = { userId, ...movedSince(since), ...(after === undefined ? {} : following(after)) };
       return (await find(filter, -1, limit)).map(placed);
     },
-    async directAfter(userId, streamSequence, limit) {
-      const filter = { userId, streamSequence: { $gt: BigInt(streamSequence) } };
-      return (await find(filter, 1, limit)).map(placed);
+    async directAbove(userId, { streamSequence, logId }, limit) {
+      const at = BigInt(streamSequence);
+      const above = [{ streamSequence: { $gt: at } }, { streamSequence: at, conversationId: { $gt: logId } }];
+      return (await find({ userId, $or: above }, 1, limit)).map(placed);
+    },
+    async directPlaces(userId, conversationIds) {
+      const ids = conversationIds.map((conversationId) => `${userId}:${conversationId}`);
+      const found = reading(() => userConversations.find({ _id: { $in: ids } }, { projection: PLACE }).toArray());
+      return (await found).map(placed);
     },
     async placesOf(logIds) {
       const found = await reading(() =>

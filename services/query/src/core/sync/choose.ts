@@ -1,5 +1,5 @@
-import type { Interval } from "../../ports.ts";
 import type { MovePlace } from "../../ports/moves.ts";
+import type { Interval } from "../../ports.ts";
 import type { Round } from "./cursor.ts";
 
 /** A conversation that belongs into a round, with its place in the round's list. */
@@ -24,11 +24,8 @@ export function byPlace(a: MovePlace, b: MovePlace): number {
 }
 
 /** Chooses the next page of a round. `movers` hold everything that it may have to give; `startMs` counts for its first page. */
-export function chooseMovers(
-  movers: readonly Mover[],
-  { round, end, startMs, limit }: ChooseOptions,
-): Choice {
-  const above = round === undefined ? [] : movers.filter(({ streamSequence }) => isAbove(streamSequence, round, end));
+export function chooseMovers(movers: readonly Mover[], { round, end, startMs, limit }: ChooseOptions): Choice {
+  const above = round === undefined ? [] : movers.filter((mover) => isAbove(mover, round, end));
   above.sort((a, b) => byPlace(b, a));
   const moved = new Set(above.map(({ logId }) => logId));
   const below = movers.filter((each) => !moved.has(each.logId) && isBelow(each, round)).sort(byPlace);
@@ -38,13 +35,14 @@ export function chooseMovers(
       const started = round?.startMs ?? startMs;
       const lastAbove = above[count - 1];
       if (count < above.length && lastAbove !== undefined) {
-        const upTo = lastAbove.streamSequence;
+        // Not beyond where the log ended: there may be others that weren't known yet.
+        const upTo = lastAbove.streamSequence > end.before ? allUpTo(end.before) : placeOf(lastAbove);
         return { round: { startMs: started, upTo, place: round?.place }, hasMore: true };
       }
       const left = below.slice(count - above.length);
       const last = below[count - above.length - 1] ?? round?.place;
       const place = left.length > 0 && last !== undefined ? placeOf(last) : undefined;
-      return { round: { startMs: started, upTo: end.before, place }, hasMore: place !== undefined };
+      return { round: { startMs: started, upTo: allUpTo(end.before), place }, hasMore: place !== undefined };
     },
   };
 }
@@ -58,10 +56,12 @@ export interface ChooseOptions {
   readonly limit: number;
 }
 
-const isAbove = (streamSequence: number, { upTo }: Round, { after }: ChooseOptions["end"]) =>
-  streamSequence > upTo && streamSequence <= after;
+const isAbove = (mover: Mover, { upTo }: Round, { after }: ChooseOptions["end"]) =>
+  byPlace(mover, upTo) < 0 && mover.streamSequence <= after;
 
 const isBelow = (mover: Mover, round: Round | undefined) =>
   round === undefined || (round.place !== undefined && byPlace(round.place, mover) < 0);
 
+/** After the last of all logs that lie there: logs of earlier streams may have the same stream sequence. */
+const allUpTo = (streamSequence: number): MovePlace => ({ streamSequence, logId: "~" });
 const placeOf = ({ streamSequence, logId }: MovePlace): MovePlace => ({ streamSequence, logId });

@@ -27,7 +27,7 @@ export interface Cursor {
 export interface Round {
   /** When its first page was asked for, in milliseconds since the epoch. */
   readonly startMs: number;
-  readonly upTo: number;
+  readonly upTo: MovePlace;
   /** The last one given; undefined when there is nothing left below. */
   readonly place: MovePlace | undefined;
 }
@@ -40,7 +40,7 @@ export function encodeCursor({ userId, createdMs, since, userSeq, round }: Curso
     log: createdMs,
     ...(since === undefined ? {} : { after: since.streamSequence, time: since.timeMs }),
     own: Number(userSeq),
-    ...(round === undefined ? {} : { start: round.startMs, upTo: round.upTo }),
+    ...(round === undefined ? {} : { start: round.startMs, upTo: round.upTo.streamSequence, upToId: round.upTo.logId }),
     ...(round?.place === undefined ? {} : { at: round.place.streamSequence, id: round.place.logId }),
   });
 }
@@ -52,11 +52,11 @@ export function decodeCursor(text: string, userId: string): Cursor | "outdated" 
   const fields = fieldsOf(text);
   if (fields === undefined || typeof fields.v !== "number" || fields.user !== userId) throw errors.invalidCursor();
   if (fields.v !== VERSION) return "outdated";
-  const { log, own, after, time, start, upTo, at, id } = fields;
+  const { log, own, after, time, start, upTo, upToId, at, id } = fields;
   if (!isCount(log) || !isCount(own)) throw errors.invalidCursor();
   const since = isCount(after) && isCount(time) ? { streamSequence: after, timeMs: time } : undefined;
-  const place = isCount(at) && typeof id === "string" ? { streamSequence: at, logId: id } : undefined;
-  const round = isCount(start) && isCount(upTo) ? { startMs: start, upTo, place } : undefined;
+  const top = placeIn(upTo, upToId);
+  const round = isCount(start) && top !== undefined ? { startMs: start, upTo: top, place: placeIn(at, id) } : undefined;
   if (since === undefined && round === undefined) throw errors.invalidCursor();
   return { userId, createdMs: log, since, userSeq: BigInt(own), round };
 }
@@ -67,10 +67,17 @@ export function outdated(
   { end, nowMs, maxAgeMs }: { readonly end: LogPosition; readonly nowMs: number; readonly maxAgeMs: number },
 ): boolean {
   if (cursor.createdMs !== end.createdMs) return true;
-  if ((cursor.since?.streamSequence ?? 0) > end.lastSequence || (cursor.round?.upTo ?? 0) > end.lastSequence) return true;
+  if (
+    (cursor.since?.streamSequence ?? 0) > end.lastSequence ||
+    (cursor.round?.upTo.streamSequence ?? 0) > end.lastSequence
+  )
+    return true;
   const oldest = cursor.since?.timeMs ?? cursor.round?.startMs ?? 0;
   return nowMs - oldest > maxAgeMs;
 }
+
+const placeIn = (streamSequence: unknown, logId: unknown): MovePlace | undefined =>
+  isCount(streamSequence) && typeof logId === "string" ? { streamSequence, logId } : undefined;
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 

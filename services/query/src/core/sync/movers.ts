@@ -1,5 +1,5 @@
-import type { Interval } from "../../ports.ts";
 import type { Membership, MovedSince, MoveStore, PlacedLog, RecentView } from "../../ports/moves.ts";
+import type { Interval } from "../../ports.ts";
 import type { Mover } from "./choose.ts";
 import type { Cursor } from "./cursor.ts";
 
@@ -31,17 +31,18 @@ export async function findMovers(store: MoveStore, view: RecentView, query: Move
   // Before the store is asked.
   const ahead = view.aheadOf(present.map(logOf));
   const aheadDirect = view.directOf(userId);
-  // Some of them are known better already and are left out.
+  // Some of what the store gives lies elsewhere for being ahead of it.
   const limit = query.limit + 1 + aheadDirect.size;
-  const [places, below, above] = await Promise.all([
+  const nothingBelow = round !== undefined && round.place === undefined;
+  const [places, direct, below] = await Promise.all([
     present.length === 0 ? new Map<string, never>() : store.placesOf(present.map(logOf)),
-    round !== undefined && round.place === undefined
-      ? []
-      : store.directMoved(userId, withMargin(since), round?.place, limit),
-    round === undefined ? [] : store.directAfter(userId, round.upTo, limit),
+    aheadDirect.size === 0 ? [] : store.directPlaces(userId, [...aheadDirect.keys()]),
+    nothingBelow ? [] : store.directMoved(userId, withMargin(since), round?.place, limit),
   ]);
+  // Not earlier: what moves from below to above in between would be in neither.
+  const above = round === undefined ? [] : await store.directAbove(userId, round.upTo, limit);
   return [
-    ...directMovers([...below, ...above], aheadDirect, since),
+    ...directMovers([...below, ...above, ...direct], aheadDirect, since),
     ...present.flatMap((membership) => groupMover(membership, { since, ahead, places }) ?? []),
     ...(since === undefined ? [] : memberships.flatMap(leftMover)),
   ];
@@ -52,12 +53,17 @@ function withMargin(since: MovedSince): MovedSince {
   return since === undefined ? undefined : { ...since, timeMs: since.timeMs - TIME_MARGIN_MS };
 }
 
+/** A place only rises, however the store and the log tell it: else a conversation could lie now here, now there, and be missed. */
 function directMovers(stored: readonly PlacedLog[], ahead: ReadonlyMap<string, number>, since: MovedSince): Mover[] {
-  const known = new Map(stored.map(({ logId, streamSequence }) => [logId, streamSequence]));
-  for (const [logId, streamSequence] of ahead) {
-    if (since === undefined || streamSequence > since.streamSequence) known.set(logId, streamSequence);
-  }
-  return [...known].map(([logId, streamSequence]) => ({ logId, streamSequence, intervals: WHOLE, left: false }));
+  const known = new Map<string, number>();
+  const note = (logId: string, streamSequence: number) =>
+    known.set(logId, Math.max(streamSequence, known.get(logId) ?? 0));
+  for (const { logId, streamSequence } of stored) note(logId, streamSequence);
+  for (const [logId, streamSequence] of ahead) note(logId, streamSequence);
+  const least = since?.streamSequence ?? -1;
+  return [...known].flatMap(([logId, streamSequence]) =>
+    streamSequence > least ? [{ logId, streamSequence, intervals: WHOLE, left: false }] : [],
+  );
 }
 
 interface GroupPlaces {
@@ -74,10 +80,11 @@ function groupMover(membership: Membership, { since, ahead, places }: GroupPlace
   const mover = { logId, streamSequence, intervals: intervalsOf(membership), left: false };
   if (since === undefined) return mover;
   const timeMs = since.timeMs - TIME_MARGIN_MS;
-  const moved = recent > since.streamSequence || (stored !== undefined && stored.lastTimeMs >= timeMs);
-  if (streamSequence > since.streamSequence && moved) return mover;
+  const after = streamSequence > since.streamSequence;
+  const moved = after && (recent > 0 || (stored !== undefined && stored.lastTimeMs >= timeMs));
   // His membership may count later than the record that let him in, which an earlier round has passed then.
-  return membership.joinTimeMs >= timeMs ? { ...mover, streamSequence: 0 } : undefined;
+  if (!moved && membership.joinTimeMs < timeMs) return undefined;
+  return after ? mover : { ...mover, streamSequence: 0 };
 }
 
 /** At the end of the list: nothing moves there any more for him, and where the group goes on isn't his to know. */

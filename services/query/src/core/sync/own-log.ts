@@ -1,7 +1,7 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { RecentView } from "../../ports/moves.ts";
-import { headOf } from "../conversations.ts";
+import { headOf } from "../heads.ts";
 import { readStretch, type Sources } from "../merge.ts";
 
 /** Records of a user's own log in one page. */
