@@ -22,6 +22,7 @@ import type {
   StreamOverrides,
   StreamPosition,
 } from "./bus-types.ts";
+import { shared } from "./fail.ts";
 import { type DeclaredStream, streamOf } from "./streams.ts";
 
 /** How the process uses NATS. */
@@ -98,7 +99,9 @@ class NatsBus implements Bus {
     return readFrom(this.#link, stream, subject, startSequence, limit);
   }
 
-  position(stream: string): Promise<StreamPosition> {
+  async position(stream: string): Promise<StreamPosition> {
+    // Whoever asks wants to know it now.
+    if (!this.#link.connected()) throw shared.unavailable(`stream ${stream} can't be read while disconnected`);
     return positionOf(this.#jsm, stream);
   }
 

@@ -23,7 +23,9 @@ export interface Logged {
 export async function append(bus: Bus, records: readonly LogRecord[]): Promise<Logged[]> {
   const logged: Logged[] = [];
   for (const record of records) {
-    const subject = stream.subjectOf("conversation", { id: record.conversationId });
+    const { conversationId: id } = record;
+    const own = id.startsWith("u_");
+    const subject = own ? stream.subjectOf("user", { id: id.slice(2) }) : stream.subjectOf("conversation", { id });
     const entry = toBinary(LogEntrySchema, create(LogEntrySchema, { record }));
     const { sequence } = await bus.publish(subject, entry, { expectStream: stream.name });
     logged.push({ record, sequence });
