@@ -7,7 +7,7 @@ import type { Sources } from "./merge.ts";
 import { byPlace, type Choice, chooseMovers, type Mover } from "./sync/choose.ts";
 import { type Cursor, decodeCursor, encodeCursor, outdated } from "./sync/cursor.ts";
 import { findMovers, TIME_MARGIN_MS } from "./sync/movers.ts";
-import { foldedSeq, ownHead, readOwn } from "./sync/own-log.ts";
+import { foldedSeq, ownHead, ownLogOf, readOwn } from "./sync/own-log.ts";
 
 /** With more missed records of his own log than this a device starts afresh. */
 const OWN_RECORDS_MISSED = 5000n;
@@ -17,7 +17,10 @@ export interface SyncSources extends Sources {
   readonly moves: MoveStore;
   readonly recent: RecentLogs;
   readonly peers: MembershipPeers;
-  /** Conversations as the user sees them, in the same order; `ahead` are those of which the store may not have everything. */
+  /**
+   * Conversations as the user sees them, in the same order. `ahead` are the logs of which the store may not have everything, his own
+   * among them. Who is removed meanwhile isn't shown what is said after his end.
+   */
   describe(
     userId: string,
     candidates: readonly Candidate[],
@@ -125,52 +128,17 @@ async function describeMovers(
   const after = beyond ? (await sources.recent.position()).lastSequence : before;
   const options = { round: cursor.round, end: { before, after }, startMs: nowMs, limit: pageSize };
   const choice = chooseMovers(movers, options);
-  const described = await describeAll(sources, view, userId, choice.chosen);
-  return { described: await withoutThoseGone(sources, view, { userId, described, startMs: nowMs }), choice };
-}
-
-async function describeAll(
-  sources: SyncSources,
-  view: RecentView,
-  userId: string,
-  movers: readonly Mover[],
-): Promise<Described[]> {
-  if (movers.length === 0) return [];
-  const candidates = movers.map(({ logId, intervals, left }) => ({ conversationId: logId, intervals, left }));
-  const ahead = new Set(view.aheadOf(candidates.map(({ conversationId }) => conversationId)).keys());
+  const { chosen } = choice;
+  if (chosen.length === 0) return { described: [], choice };
+  const candidates = chosen.map(({ logId, intervals, left }) => ({ conversationId: logId, intervals, left }));
+  const ahead = new Set(view.aheadOf([...chosen.map(({ logId }) => logId), ownLogOf(userId)]).keys());
   const conversations = await sources.describe(userId, candidates, ahead);
-  return movers.flatMap((mover, index) => {
+  const described = chosen.flatMap((mover, index) => {
     const conversation = conversations[index];
     return conversation === undefined ? [] : [{ mover, conversation: asMember(conversation, mover) }];
   });
+  return { described, choice };
 }
-
-/**
- * Asks again who is a member, now that the conversations have been read: whoever was removed in between isn't shown what was said
- * after his end.
- */
-async function withoutThoseGone(
-  sources: SyncSources,
-  view: RecentView,
-  { userId, described, startMs }: { userId: string; described: Described[]; startMs: number },
-): Promise<Described[]> {
-  if (!described.some(({ mover }) => isPresentGroup(mover))) return described;
-  const memberships = await sources.peers.memberships(userId, startMs - TIME_MARGIN_MS);
-  const now = new Map(memberships.map((membership) => [`g_${membership.groupId}`, membership]));
-  const gone = described.flatMap(({ mover }) => {
-    const membership = now.get(mover.logId);
-    if (!isPresentGroup(mover) || (membership !== undefined && membership.toSeq === undefined)) return [];
-    // Left so long ago that group doesn't say so any more: nothing of it is shown.
-    const { fromSeq, toSeq } = membership ?? { fromSeq: 0n, toSeq: 0n };
-    return [{ ...mover, left: true, intervals: [{ fromSeq, toSeq }] }];
-  });
-  if (gone.length === 0) return described;
-  const again = await describeAll(sources, view, userId, gone);
-  const replaced = new Map(again.map((each) => [each.mover.logId, each]));
-  return described.map((each) => replaced.get(each.mover.logId) ?? each);
-}
-
-const isPresentGroup = ({ logId, left }: Mover): boolean => !left && logId.startsWith("g_");
 
 /** Who has left doesn't learn when something happened afterwards. */
 function asMember(conversation: ConversationInit, { left }: Mover): ConversationInit {

@@ -113,7 +113,13 @@ describe("sync over the message store and the log", function () {
 
   const ask = (cursor: string, pageSize = 1000): Promise<SyncPage> => {
     const log = openLog(bus);
-    const reading = { store, tail, log, peers: lettingRead([]), patience: patienceOf(2000) };
+    const reading = {
+      store,
+      tail,
+      log,
+      peers: lettingRead([{ fromSeq: 1n, toSeq: undefined }]),
+      patience: patienceOf(2000),
+    };
     const { describe } = createQueryCore(reading);
     const peers = { memberships: async () => memberships };
     const sources = {
@@ -231,22 +237,5 @@ describe("sync over the message store and the log", function () {
     }
     assert.deepEqual(seen.slice(-3), old.toReversed());
     assert.equal(new Set(seen).size, seen.length);
-  });
-
-  it("starts afresh when the log was set up anew", async () => {
-    await written();
-    const { cursor } = await ask("");
-    await writer?.stop();
-    const { jetstreamManager } = await import("@nats-io/jetstream");
-    const { connect } = await import("@nats-io/transport-node");
-    const nc = await connect({ servers: servers.natsUrl.replace("nats://", "") });
-    await (await jetstreamManager(nc)).streams.delete("LOG");
-    await nc.close();
-    await bus.ensureStream(LogEntrySchema);
-    await startWriter();
-    await say(directWith(1));
-    const page = await ask(cursor);
-    assert.equal(page.startAfresh, true);
-    assert.ok(page.conversations.some(({ conversationId }) => conversationId === directWith(1)));
   });
 });
