@@ -10,6 +10,7 @@ import { readerOf } from "./core/history.ts";
 import { listConversations } from "./core/lists.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
 import { listRecords, type RecordPage, type RecordsRequest } from "./core/records.ts";
+import { type SearchInit, type SearchPage, searchMessages } from "./core/search.ts";
 import { StoredUpTo } from "./core/stored-up-to.ts";
 import type { ListPosition } from "./ports.ts";
 
@@ -31,6 +32,7 @@ export interface QueryCore {
     ahead: ReadonlySet<string>,
   ): Promise<readonly ConversationInit[]>;
   getReadReceipts(userId: string, conversationId: string, seq: bigint): Promise<ReceiptsInit>;
+  search(userId: string, init: SearchInit): Promise<SearchPage>;
 }
 
 /** Makes the rules of reading over the store, the log and the owners of memberships. */
@@ -44,6 +46,7 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
       return getConversation(sources, userId, conversationId, intervals);
     },
     describe: (userId, candidates, ahead) => describeConversations(sources, userId, candidates, ahead),
+    search: (userId, init) => searchMessages(sources, userId, init),
     async getReadReceipts(userId, conversationId, seq) {
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       return getReadReceipts(sources, readerOf(userId, intervals), conversationId, seq);

@@ -17,6 +17,8 @@ export const errors = {
     fail(Code.InvalidArgument, ErrorReason.INVALID_PAGE_TOKEN, "the cursor is not one that this service gave"),
   /** The list would not be complete. */
   storeTooFarBehind: () => shared.unavailable("the store is too far behind the log at the moment", undefined, 5000),
+  nothingToSearch: () =>
+    fail(Code.InvalidArgument, ErrorReason.NOTHING_TO_SEARCH, "the query holds no letter and no digit"),
   bothDirections: () =>
     fail(Code.InvalidArgument, ErrorReason.BOTH_DIRECTIONS, "after_seq and before_seq exclude each other"),
 };

@@ -2,6 +2,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Content } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { PublicJwk } from "@oceanchat/runtime/token";
+import type { SearchIndex } from "./ports/search.ts";
 
 /** A record and where it lies in the stream. */
 export interface PlacedRecord {
@@ -46,7 +47,7 @@ export interface ListedConversation {
 export type ListPosition = ListedConversation;
 
 /** What the message store holds; it may be behind the log by what the writer has not written yet. */
-export interface RecordStore {
+export interface RecordStore extends SearchIndex {
   /** Records from one seq to another, both included, in ascending order. */
   range(conversationId: string, fromSeq: bigint, toSeq: bigint): Promise<readonly PlacedRecord[]>;
   /** The stream sequence of the last stored record before a seq. */

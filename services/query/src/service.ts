@@ -1,3 +1,4 @@
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import type { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
@@ -7,6 +8,7 @@ import type { Tracing } from "@oceanchat/runtime/trace";
 import type { SyncPage, SyncRequest } from "./core/sync.ts";
 import type { QueryCore } from "./core.ts";
 import { errors } from "./errors.ts";
+import type { FoundMessage } from "./ports/search.ts";
 import type { ListPosition } from "./ports.ts";
 
 const SYNC_PAGE = 200;
@@ -38,6 +40,19 @@ export const queryHandlers = (core: QueryCore, syncer: Syncer): Handlers<typeof 
   async getReadReceipts({ conversationId, seq }, context) {
     return core.getReadReceipts(callerOf(context).userId, conversationId, seq);
   },
+  async search(request, context) {
+    const { query, conversationId, senderUserId } = request;
+    const { records, next } = await core.search(callerOf(context).userId, {
+      query,
+      conversationId,
+      senderUserId,
+      fromMs: request.fromTime === undefined ? 0 : Math.max(0, timestampMs(request.fromTime)),
+      toMs: request.toTime === undefined ? undefined : timestampMs(request.toTime),
+      pageSize: pageSizeOf(request.pageSize),
+      after: foundOf(request.pageToken),
+    });
+    return { records, nextPageToken: next === undefined ? "" : encodePageToken({ ...next, seq: String(next.seq) }) };
+  },
   sync: (request, context) => syncer(callerOf(context).userId, pageOf(request, PAGE_BYTES)),
 });
 
@@ -67,3 +82,17 @@ const positionOf = (token: string): ListPosition | undefined =>
       typeof lastTimeMs === "number" && typeof conversationId === "string" ? { lastTimeMs, conversationId } : undefined,
     errors.invalidPageToken,
   );
+
+const foundOf = (token: string): FoundMessage | undefined =>
+  decodePageToken(
+    token,
+    ({ acceptedTimeMs, conversationId, seq }) =>
+      isTime(acceptedTimeMs) && typeof conversationId === "string" && /^\d{1,18}$/.test(String(seq))
+        ? { acceptedTimeMs, conversationId, seq: BigInt(String(seq)) }
+        : undefined,
+    errors.invalidPageToken,
+  );
+
+/** Milliseconds since the epoch, of which a date can be made. */
+const isTime = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 8.64e15;

@@ -9,6 +9,7 @@ import {
   StoredReactionSchema,
   StoredReadCursorSchema,
   StoredRecordSchema,
+  StoredSearchEntrySchema,
   StoredUserConversationSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
@@ -22,6 +23,7 @@ import { type HeadDocument, headsIn } from "./store/heads.ts";
 import { listsIn, type SettingsDocument, type UserConversationDocument } from "./store/lists.ts";
 import { type HeadPlaceDocument, movesIn, type UserConversationPlaceDocument } from "./store/moves.ts";
 import { type RecordDocument, recordsIn } from "./store/records.ts";
+import { type SearchEntryDocument, searchIn } from "./store/search.ts";
 import { type MentionDocument, unreadIn } from "./store/unread.ts";
 
 /** The store with its connection. */
@@ -51,6 +53,7 @@ function storeOver(db: Db): RecordStore & MoveStore {
     ...changesIn(states, named<ReactionDocument>(StoredReactionSchema)),
     ...unreadIn({ records, states, mentions: named<MentionDocument>(StoredMentionSchema) }),
     ...cursorsIn(named<ReadCursorDocument>(StoredReadCursorSchema)),
+    ...searchIn(named<SearchEntryDocument>(StoredSearchEntrySchema)),
     ...deliveredIn(named<DeliveredCursorDocument>(StoredDeliveredCursorSchema)),
   };
 }

@@ -28,13 +28,19 @@ export async function readableIntervals(
   conversationId: string,
   userId: string,
 ): Promise<readonly Interval[]> {
-  const conversation = parseConversationId(conversationId);
-  if (conversation === undefined) throw errors.conversationNotFound();
-  if (conversation.kind === "direct") {
-    if (!conversation.userIds.includes(userId)) throw errors.conversationNotFound();
-    return WHOLE;
-  }
-  const intervals = await peers.intervals(conversation.groupId, userId);
+  const intervals = await intervalsOf(peers, conversationId, userId);
   if (intervals.length === 0) throw errors.conversationNotFound();
   return intervals;
+}
+
+/** What a user may read of a conversation; empty when that is nothing. */
+export async function intervalsOf(
+  peers: QueryPeers,
+  conversationId: string,
+  userId: string,
+): Promise<readonly Interval[]> {
+  const conversation = parseConversationId(conversationId);
+  if (conversation === undefined) return [];
+  if (conversation.kind === "group") return peers.intervals(conversation.groupId, userId);
+  return conversation.userIds.includes(userId) ? WHOLE : [];
 }

@@ -27,7 +27,7 @@ export async function listConversations(
 }
 
 /** Groups are few for a user and their members are the group service's: their heads are read and sorted here. */
-async function groupCandidates({ store, peers }: ListSources, userId: string): Promise<ListedCandidate[]> {
+export async function groupCandidates({ store, peers }: ListSources, userId: string): Promise<ListedCandidate[]> {
   const groups = await peers.groupsOf(userId);
   const ids = groups.map(({ groupId }) => `g_${groupId}`);
   const lastTimes = ids.length === 0 ? new Map<string, number>() : await store.lastTimesOf(ids);
@@ -39,7 +39,7 @@ async function groupCandidates({ store, peers }: ListSources, userId: string): P
 }
 
 /** The latest first; the id decides between equals, so that pages neither overlap nor leave a gap. */
-function byActivity(a: ListedConversation, b: ListedConversation): number {
+export function byActivity(a: ListedConversation, b: ListedConversation): number {
   if (a.lastTimeMs !== b.lastTimeMs) return b.lastTimeMs - a.lastTimeMs;
   return a.conversationId < b.conversationId ? 1 : a.conversationId > b.conversationId ? -1 : 0;
 }

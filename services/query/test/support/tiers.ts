@@ -96,6 +96,7 @@ function storeOf(of: (id: string) => Held): RecordStore {
     return of(id).records.filter(({ seq }) => of(id).isStored(seq));
   };
   return {
+    search: async () => [],
     range: async (id, from, to) =>
       storedOf(id)
         .filter(({ seq }) => seq >= from && seq <= to)

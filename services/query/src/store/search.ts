@@ -1,0 +1,99 @@
+import { shared } from "@oceanchat/runtime/fail";
+import { reading } from "@oceanchat/runtime/mongo";
+import type { WordQuery } from "@oceanchat/runtime/words";
+import { type Collection, type Document, type Filter, MongoServerError } from "mongodb";
+import type { FoundMessage, MessageQuery, SearchedConversation, SearchIndex } from "../ports/search.ts";
+import type { Interval } from "../ports.ts";
+
+/** Up to so many conversations are looked up singly: each by the index in its order, as far as the page goes. */
+const SINGLY = 16;
+/** How long the store may look, in milliseconds. */
+const SEARCH_MS = 5_000;
+const MAX_TIME_EXPIRED = 50;
+/** Greater than every word that begins with what stands before it. */
+const LAST = "\u{10ffff}";
+
+export interface SearchEntryDocument extends Document {
+  readonly _id: string;
+  readonly conversationId: string;
+  readonly seq: bigint;
+  readonly senderUserId?: string;
+  readonly acceptedTime?: Date;
+  readonly tokens: readonly string[];
+}
+
+/** Reads the index of what messages say. */
+export function searchIn(entries: Collection<SearchEntryDocument>): SearchIndex {
+  const find = (filter: Filter<SearchEntryDocument>, order: Document, limit: number) =>
+    inTime(() =>
+      entries
+        .find(filter, { projection: { _id: 0, conversationId: 1, seq: 1, acceptedTime: 1 }, maxTimeMS: SEARCH_MS })
+        .sort(order)
+        .limit(limit)
+        .toArray(),
+    );
+  return {
+    async search(conversations, query) {
+      const filters = conversations.map((each) => filterOf(each, query));
+      const found =
+        filters.length > SINGLY
+          ? await find({ $or: filters }, { acceptedTime: -1, conversationId: -1, seq: -1 }, query.limit)
+          : (await Promise.all(filters.map((each) => find(each, { acceptedTime: -1, seq: -1 }, query.limit)))).flat();
+      return found.flatMap(({ conversationId, seq, acceptedTime }): FoundMessage[] =>
+        acceptedTime === undefined ? [] : [{ conversationId, seq, acceptedTimeMs: acceptedTime.getTime() }],
+      );
+    },
+  };
+}
+
+async function inTime<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await reading(read);
+  } catch (error) {
+    if (!(error instanceof MongoServerError) || error.code !== MAX_TIME_EXPIRED) throw error;
+    throw shared.unavailable("the search takes too long: longer words, or one conversation, take less", error);
+  }
+}
+
+function filterOf(
+  { conversationId, intervals }: SearchedConversation,
+  query: MessageQuery,
+): Filter<SearchEntryDocument> {
+  const { words, senderUserId, fromMs } = query;
+  const [first, ...others] = words;
+  const rest: Filter<SearchEntryDocument>[] = others.map((word) => ({ tokens: tokenOf(word) }));
+  if (senderUserId !== "") rest.push({ senderUserId });
+  if (intervals.length === 1) rest.push(...intervals.flatMap((only) => within(only) ?? []));
+  else rest.push({ $or: intervals.map((each) => within(each) ?? {}) });
+  const { until, ties } = untilOf(conversationId, query);
+  // Always with a time: an entry without one has only been edited so far, its message is still to come.
+  const acceptedTime = { $gte: new Date(fromMs), ...until };
+  return {
+    conversationId,
+    ...(first === undefined ? {} : { tokens: tokenOf(first) }),
+    acceptedTime,
+    ...(rest.length === 0 ? {} : { $and: rest }),
+    ...ties,
+  };
+}
+
+function tokenOf({ word, prefix }: WordQuery) {
+  return prefix ? { $elemMatch: { $gte: word, $lt: `${word}${LAST}` } } : word;
+}
+
+function within({ fromSeq, toSeq }: Interval): Filter<SearchEntryDocument> | undefined {
+  if (toSeq !== undefined) return { seq: { $gte: fromSeq, $lte: toSeq } };
+  return fromSeq <= 1n ? undefined : { seq: { $gte: fromSeq } };
+}
+
+/** What comes after a place: what is older, and of the same time what has a lower id, then a lower seq. */
+function untilOf(conversationId: string, { toMs, after }: MessageQuery): { until: Document; ties: Document } {
+  const before = toMs === undefined ? {} : { $lt: new Date(toMs) };
+  if (after === undefined || (toMs !== undefined && toMs <= after.acceptedTimeMs)) return { until: before, ties: {} };
+  const time = new Date(after.acceptedTimeMs);
+  if (conversationId > after.conversationId) return { until: { $lt: time }, ties: {} };
+  // Not $lte: the embedded store leaves out what is equal, where the index goes on behind the time.
+  const until = { $lt: new Date(after.acceptedTimeMs + 1) };
+  if (conversationId < after.conversationId) return { until, ties: {} };
+  return { until, ties: { $nor: [{ acceptedTime: time, seq: { $gte: after.seq } }] } };
+}
