@@ -13,6 +13,7 @@ import type { FoundMessage } from "../../src/ports/search.ts";
 import type { Interval, QueryPeers, RecordLog } from "../../src/ports.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
 import { randomOf, text } from "../support/model.ts";
+import { noTail } from "../support/tiers.ts";
 
 const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 const alice = id(1);
@@ -48,7 +49,7 @@ describe("search", () => {
     store = await openStore({ url: servers.mongodbUrl, database: "search", name: "test", log: silentLog });
     mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
     db = mongo.db("search");
-    core = createQueryCore({ store, log, peers });
+    core = createQueryCore({ store, log, peers, ...noTail });
     // As persistence-writer makes it.
     const key = { conversationId: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
     await db.collection("search_entries").createIndexes([{ name: "words", key }]);
@@ -64,7 +65,7 @@ describe("search", () => {
     memberships.clear();
     const names = ["search_entries", "records", "conversation_heads", "user_conversations", "message_states"];
     await Promise.all(names.map((name) => db.collection(name).deleteMany({})));
-    core = createQueryCore({ store, log, peers });
+    core = createQueryCore({ store, log, peers, ...noTail });
   });
 
   interface Said {
@@ -175,11 +176,11 @@ describe("search", () => {
     assert.deepEqual(await found("anchor", { fromMs: T0 + 2000, toMs: T0 + 4000 }), at(2));
   });
 
-  it("answers what a reading of everything gives, page by page (25 random queries)", async function () {
+  it("answers what a reading of everything gives, page by page (20 random queries)", async function () {
     this.timeout(120_000);
     const random = randomOf(7);
     const messages: Said[] = [];
-    for (let n = 0; n < 40; n++) {
+    for (let n = 0; n < 24; n++) {
       const conversationId = n % 2 === 0 ? direct(10 + n) : group(10 + n);
       const fromSeq = BigInt(1 + random(4));
       if (n % 2 === 1) memberships.set(id(10 + n), [{ fromSeq, toSeq: undefined }]);
@@ -193,7 +194,7 @@ describe("search", () => {
     }
     await say(...messages);
     const fromOf = (conversationId: string) => memberships.get(conversationId.slice(2))?.[0]?.fromSeq ?? 1n;
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 20; round++) {
       const words = Array.from({ length: 1 + random(2) }, () => WORDS[random(WORDS.length)] ?? "");
       const last = (words.pop() ?? "").slice(0, 2 + random(5));
       const one = messages[random(messages.length)]?.conversationId ?? "";
@@ -246,7 +247,7 @@ describe("search", () => {
       { conversationId: group(20), seq: 2, words: "secret", at: 2 },
     );
     const removed = { ...peers, intervals: async () => [{ fromSeq: 1n, toSeq: 1n }] };
-    const { records } = await createQueryCore({ store, log, peers: removed }).search(alice, init("secret"));
+    const { records } = await createQueryCore({ store, log, peers: removed, ...noTail }).search(alice, init("secret"));
     assert.deepEqual(records.map(placeOf), [`${group(20)}:1`]);
   });
 
