@@ -1,11 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { loadavg } from "node:os";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
-import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { startServers } from "@oceanchat/infra/servers-for-tests";
 import { connectBus } from "@oceanchat/runtime/bus";
 import { publicClient } from "@oceanchat/runtime/testing-public";
 import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
@@ -14,14 +10,13 @@ import { type Db, MongoClient } from "mongodb";
 import { pino } from "pino";
 import { Latencies } from "../latency.ts";
 import { alice, conversationId, fillNewest, fillStore } from "./pages-store.ts";
+import { DATABASE, startQuery } from "./query-process.ts";
 
 /*
  * How long a page of 50 records takes, out of a conversation of a million: asked of a query process through its public door, one
  * page after another, beside a bare find of the same range. OCEANCHAT_STORE=fast for the fast store. Prints one line of JSON.
  */
 
-const MAIN = fileURLToPath(new URL("../../../services/query/src/main.ts", import.meta.url));
-const DATABASE = "oceanchat";
 const PAGE = 50;
 const log = pino({ level: "warn" }, process.stderr);
 
@@ -30,39 +25,6 @@ const { values } = parseArgs({
 });
 const records = Number(values.records);
 const pages = Number(values.pages);
-
-/** A query process, and how to end it. */
-async function startQuery({ natsUrl, mongodbUrl, redisUrl }: TestServers, authPort: number) {
-  const child = spawn(process.execPath, [...process.execArgv, MAIN], {
-    env: {
-      ...process.env,
-      OCEANCHAT_NATS_URL: natsUrl,
-      OCEANCHAT_MONGODB_URL: mongodbUrl,
-      OCEANCHAT_MONGODB_DATABASE: DATABASE,
-      OCEANCHAT_REDIS_URL: redisUrl,
-      OCEANCHAT_AUTH_ADDRESSES: `127.0.0.1:${authPort}`,
-      OCEANCHAT_GROUP_ADDRESSES: `127.0.0.1:${authPort}`,
-      OCEANCHAT_LISTEN_HOST: "127.0.0.1",
-      OCEANCHAT_PUBLIC_PORT: "0",
-      OCEANCHAT_MESH_PORT: "0",
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`query ended with ${code}`)));
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      if (line.includes('"msg":"serving"')) resolve(Number(/"publicPort":(\d+)/.exec(line)?.[1]));
-    });
-  });
-  return {
-    port,
-    async end() {
-      const gone = once(child, "close");
-      child.kill();
-      await gone;
-    },
-  };
-}
 
 /** One after another; the first few don't count. */
 async function measure(ask: (n: number) => Promise<number>) {
