@@ -139,9 +139,11 @@ async function asShown(
   const headOf = await headsOf(sources, [...seqs.keys()], undefined);
   const shown = new Map<string, LogRecord>();
   await inTurns(seqs, READ_SIDE_BY_SIDE, async ([conversationId, found]) => {
-    const reader = readerOf(userId, await intervalsOf(sources.peers, conversationId, userId));
     const head = headOf(conversationId);
-    const readable = found.filter((seq) => reader.mayRead(seq) && seq <= head.seq).sort((a, b) => (a < b ? -1 : 1));
+    const member = readerOf(userId, await intervalsOf(sources.peers, conversationId, userId));
+    // Nothing behind the head, no edit either: whether he is still a member there isn't known.
+    const reader = { userId, mayRead: (seq: bigint) => seq <= head.seq && member.mayRead(seq) };
+    const readable = found.filter(reader.mayRead).sort((a, b) => (a < b ? -1 : 1));
     const stretches = readable.map((seq) => ({ fromSeq: seq, toSeq: seq }));
     for (const record of await readHistory(sources, reader, conversationId, { head, stretches })) {
       if (says(record, words)) shown.set(`${conversationId}:${record.seq}`, record);
