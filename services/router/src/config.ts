@@ -7,6 +7,11 @@ export const routerKeys = {
     "Mesh doors of message, which carries commands out.",
     "dns:oceanchat-message-headless:8082",
   ),
+  query: addresses(
+    "OCEANCHAT_QUERY_ADDRESSES",
+    "Mesh doors of query, which answers what a device has missed.",
+    "dns:oceanchat-query-headless:8082",
+  ),
   packetsPerSecond: integer(
     "OCEANCHAT_USER_PACKETS_PER_SECOND",
     "Packets per second that a user may send in the long run. Gateways announce it.",
@@ -31,7 +36,7 @@ export const routerKeys = {
   ),
   maxInFlight: integer(
     "OCEANCHAT_DISPATCH_IN_FLIGHT",
-    "Commands per instance of message that wait for an answer; one more is refused with OVERLOADED.",
+    "Commands per instance of message, and of query, that wait for an answer; one more is refused with OVERLOADED.",
     4_096,
     1,
     100_000,

@@ -11,5 +11,5 @@ export const errors = {
   invalidFields: (violations: readonly FieldViolation[]) => shared.invalidFields(violations),
   rateLimited: (waitMs: number) => shared.rateLimited(waitMs),
   leftAlone: (target: string, waitMs: number) => shared.unavailable(`${target} does not answer`, undefined, waitMs),
-  wrongAnswer: (command: string) => shared.internal(new Error(`message answered ${command} with something else`)),
+  wrongAnswer: (command: string) => shared.internal(new Error(`${command} was answered with something else`)),
 };

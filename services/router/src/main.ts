@@ -9,7 +9,7 @@ import { routerKeys } from "./config.ts";
 import { Breaker } from "./core/breaker.ts";
 import { createExchange } from "./core/exchange.ts";
 import { Limiter } from "./core/limiter.ts";
-import { openMessage } from "./peers.ts";
+import { openMessage, openQuery } from "./peers.ts";
 import { routerMeshHandlers } from "./service.ts";
 
 /** Starts the router. */
@@ -17,9 +17,12 @@ export async function start(host: Host): Promise<void> {
   const config = readConfig(routerKeys, host.env);
   const validate = createRequestValidator();
   const message = await openMessage(host, config);
+  const breaker = () => new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs });
   const exchange = createExchange({
-    message,
-    messageBreaker: new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs }),
+    targets: {
+      message: { port: message, breaker: breaker() },
+      query: { port: await openQuery(host, config), breaker: breaker() },
+    },
     limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
     validate: (packet) => validate(ClientPacketSchema, packet),
     now: host.now,

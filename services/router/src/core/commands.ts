@@ -1,13 +1,17 @@
 import type { Command } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import type { Command as CommandOfQuery } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import type { ClientCommand } from "./packets.ts";
 
 /** A command that message carries out: the same case under the same name there. */
 export type MessageCommand = Extract<ClientCommand, Extract<Command["command"], { case: string }>>;
+/** A command that query carries out. */
+export type QueryCommand = Extract<ClientCommand, Extract<CommandOfQuery["command"], { case: string }>>;
 
 /** How a command is carried out. */
 export type Route =
   /** By message; `nothing`: the client hears only of failures. */
   | { readonly target: "message"; readonly answer: "accepted" | "done" | "nothing" }
+  | { readonly target: "query"; readonly answer: "syncPage" }
   /** The contract has it, but no service offers it to the router yet. */
   | { readonly target: "not yet" }
   /** It belongs to a connection's first frame, which the gateway reads. */
@@ -27,12 +31,14 @@ export const routes: Readonly<Record<ClientCommand["case"], Route>> = {
   updateSettings: { target: "message", answer: "accepted" },
   subscribePresence: notYet,
   setStatus: notYet,
-  sync: notYet,
+  sync: { target: "query", answer: "syncPage" },
   connect: { target: "handshake" },
 };
 
 export const isForMessage = (command: ClientCommand): command is MessageCommand =>
   routes[command.case].target === "message";
+
+export const isForQuery = (command: ClientCommand): command is QueryCommand => routes[command.case].target === "query";
 
 /**
  * The conversation that a command is about: commands of one conversation go to one instance of message, in order, so two

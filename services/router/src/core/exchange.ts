@@ -1,19 +1,31 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { type ClientPacket, DoneSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
-import type { CommandResult } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import type { Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
-import type { MessagePort } from "../ports.ts";
+import type { CommandPort, Dispatch, Result } from "../ports.ts";
 import type { Breaker, Outcome } from "./breaker.ts";
-import { conversationOf, isForMessage, type MessageCommand, routes } from "./commands.ts";
+import {
+  conversationOf,
+  isForMessage,
+  isForQuery,
+  type MessageCommand,
+  type QueryCommand,
+  routes,
+} from "./commands.ts";
 import type { Limiter } from "./limiter.ts";
 import { type ClientCommand, errorEvent, readPacket, type ServerEvent, writePacket } from "./packets.ts";
 
+/** A service that carries out commands, and whether it is left alone for a while. */
+export interface Target<C extends ClientCommand> {
+  readonly port: CommandPort<C>;
+  readonly breaker: Breaker;
+}
+
 export interface ExchangeOptions {
-  readonly message: MessagePort;
-  readonly messageBreaker: Breaker;
+  /** By their names in the table of routes. */
+  readonly targets: { readonly message: Target<MessageCommand>; readonly query: Target<QueryCommand> };
   readonly limiter: Limiter;
   /** Throws INVALID_FIELD for a packet that breaks a rule of the contract. */
   readonly validate: (packet: ClientPacket) => void;
@@ -34,10 +46,16 @@ const done: ServerEvent = { case: "done", value: create(DoneSchema) };
  * packets of a connection reach message in the order in which they came.
  */
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { limiter, validate, now, onDefect } = options;
+  const { targets, limiter, validate, now, onDefect } = options;
 
   async function carryOut(command: ClientCommand, uplink: Uplink): Promise<ServerEvent | undefined> {
-    if (isForMessage(command)) return dispatch(command, uplink, options);
+    const { userId, sessionId, deviceId, traceparent } = uplink;
+    const from = { sender: { userId, sessionId, deviceId }, traceparent };
+    if (isForMessage(command)) {
+      const key = conversationOf(command, userId);
+      return dispatch("message", targets.message, { ...from, command, key }, now);
+    }
+    if (isForQuery(command)) return dispatch("query", targets.query, { ...from, command, key: userId }, now);
     throw routes[command.case].target === "handshake" ? errors.alreadyConnected() : errors.notYet(command.case);
   }
 
@@ -60,25 +78,23 @@ export function createExchange(options: ExchangeOptions): Exchange {
   };
 }
 
-async function dispatch(
-  command: MessageCommand,
-  uplink: Uplink,
-  { message, messageBreaker, now }: ExchangeOptions,
+async function dispatch<C extends ClientCommand>(
+  name: string,
+  { port, breaker }: Target<C>,
+  command: Dispatch<C>,
+  now: () => number,
 ): Promise<ServerEvent | undefined> {
-  const entry = messageBreaker.enter(now());
-  if (entry.waitMs > 0) throw errors.leftAlone("message", entry.waitMs);
-  const { userId, sessionId, deviceId, traceparent } = uplink;
-  const conversationId = conversationOf(command, userId);
+  const entry = breaker.enter(now());
+  if (entry.waitMs > 0) throw errors.leftAlone(name, entry.waitMs);
   let outcome: Outcome = "reached";
   try {
-    const sender = { userId, sessionId, deviceId };
-    const result = await message.dispatch({ sender, command, conversationId, traceparent });
-    return eventOf(command, result);
+    const { result } = await port.dispatch(command);
+    return eventOf(command.command.case, result);
   } catch (thrown) {
     outcome = outcomeOf(toServiceError(thrown));
     throw thrown;
   } finally {
-    messageBreaker.leave(entry, outcome, now());
+    breaker.leave(entry, outcome, now());
   }
 }
 
@@ -87,11 +103,12 @@ function outcomeOf({ code }: ServiceError): Outcome {
   return code === Code.ResourceExhausted ? "neither" : "reached";
 }
 
-function eventOf({ case: name }: MessageCommand, { result }: CommandResult): ServerEvent | undefined {
+function eventOf(name: ClientCommand["case"], result: Result): ServerEvent | undefined {
   const route = routes[name];
-  const answer = route.target === "message" ? route.answer : undefined;
+  const answer = "answer" in route ? route.answer : undefined;
   if (answer === "nothing") return undefined;
   if (answer === "accepted" && result.case === "accepted") return { case: "messageAccepted", value: result.value };
+  if (answer === "syncPage" && result.case === "syncPage") return result;
   if (answer === "done") return done;
   throw errors.wrongAnswer(name);
 }

@@ -3,7 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
-import { type Dispatch, openFakeMessage, type RunningRouter, startRouter } from "../support/mesh.ts";
+import { type Dispatch, openFakeMessage, openFakeQuery, type RunningRouter, startRouter } from "../support/mesh.ts";
 import {
   ALICE,
   binary,
@@ -97,6 +97,32 @@ describe("router", () => {
     const long = { requestId: 5, command: { case: "react", value: { ...about, emoji: "x".repeat(33) } } } as const;
     assert.equal(errorOf(await exchange(binary(long))).reason, "ERROR_REASON_INVALID_FIELD");
     assert.equal(seen.length, 4);
+  });
+
+  it("carries sync to query, in either codec, and says UNAVAILABLE when query is away", async () => {
+    const door = await openFakeQuery(({ command, userId, deviceId }) => {
+      const asked = command.case === "sync" ? command.value.cursor : "";
+      return { result: { case: "syncPage", value: { cursor: `${asked} ${userId} ${deviceId}` } } };
+    });
+    doors.push(door);
+    const exchange = await run([accept], {
+      OCEANCHAT_QUERY_ADDRESSES: `127.0.0.1:${door.port}`,
+      OCEANCHAT_DISPATCH_TIMEOUT_MS: "500",
+    });
+    const packet: Packet = { requestId: 9, command: { case: "sync", value: { cursor: "c" } } };
+    for (const [codec, write] of [
+      [Codec.BINARY, binary],
+      [Codec.JSON, json],
+    ] as const) {
+      const { requestId, event } = readAnswer(await exchange(write(packet), codec), codec);
+      assert.equal(requestId, 9);
+      assert.ok(event.case === "syncPage");
+      assert.equal(event.value.cursor, `c ${ALICE} d-1`);
+    }
+    const long: Packet = { requestId: 9, command: { case: "sync", value: { cursor: "c".repeat(5000) } } };
+    assert.equal(errorOf(await exchange(binary(long))).reason, "ERROR_REASON_INVALID_FIELD");
+    await door.close(0);
+    assert.equal(errorOf(await exchange(binary(packet))).reason, "ERROR_REASON_UNAVAILABLE");
   });
 
   it("keeps the order of a conversation's packets", async () => {

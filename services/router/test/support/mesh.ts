@@ -1,4 +1,5 @@
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import type { Calls } from "@oceanchat/runtime/calls";
 import { type Handlers, implement } from "@oceanchat/runtime/handlers";
@@ -15,6 +16,12 @@ export function openFakeMessage(dispatch: Dispatch | undefined, port = 0): Promi
   return openTestDoor([implement(MessageMeshService, dispatch === undefined ? {} : { dispatch, getLimits })], port);
 }
 
+type QueryDispatch = NonNullable<Handlers<typeof QueryMeshService>["dispatch"]>;
+
+/** A query service that answers commands as told. */
+export const openFakeQuery = (dispatch: QueryDispatch): Promise<MeshDoor> =>
+  openTestDoor([implement(QueryMeshService, { dispatch })]);
+
 export interface RunningRouter {
   readonly calls: Calls<typeof RouterMeshService.method.exchange>;
   readonly peers: Peers<typeof RouterMeshService>;
@@ -29,6 +36,7 @@ export async function startRouter(
   const { host, mesh } = await startService("router", start, {
     OCEANCHAT_GRACE_MS: "500",
     OCEANCHAT_MESSAGE_ADDRESSES: messagePorts.map((port) => `127.0.0.1:${port}`).join(","),
+    OCEANCHAT_QUERY_ADDRESSES: "127.0.0.1:1",
     ...env,
   });
   const calls = await host.calls(RouterMeshService.method.exchange, mesh, { timeoutMs: 8_000 });

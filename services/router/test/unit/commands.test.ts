@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { CommandSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { CommandSchema as QueryCommandSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { conversationOf, isForMessage, routes } from "../../src/core/commands.ts";
 import { ALICE, BOB, GROUP, type Packet } from "../support/packets.ts";
 
-const namesOf = (schema: typeof ClientPacketSchema | typeof CommandSchema) =>
+const namesOf = (schema: typeof ClientPacketSchema | typeof CommandSchema | typeof QueryCommandSchema) =>
   schema.oneofs.flatMap(({ fields }) => fields.map(({ localName }) => localName)).sort();
 
 describe("routes", () => {
@@ -13,10 +14,15 @@ describe("routes", () => {
     assert.deepEqual(Object.keys(routes).sort(), namesOf(ClientPacketSchema));
   });
 
-  it("brings to message exactly what message takes", () => {
-    const toMessage = Object.entries(routes).flatMap(([name, { target }]) => (target === "message" ? name : []));
-    assert.deepEqual(toMessage.sort(), namesOf(CommandSchema));
-  });
+  for (const [service, schema] of [
+    ["message", CommandSchema],
+    ["query", QueryCommandSchema],
+  ] as const) {
+    it(`brings to ${service} exactly what ${service} takes`, () => {
+      const there = Object.entries(routes).flatMap(([name, { target }]) => (target === service ? name : []));
+      assert.deepEqual(there.sort(), namesOf(schema));
+    });
+  }
 });
 
 describe("conversationOf", () => {

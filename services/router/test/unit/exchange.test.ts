@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { CommandResultSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { CommandResultSchema as QueryResultSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { createRequestValidator } from "@oceanchat/runtime/validate";
@@ -25,28 +26,44 @@ type Result = MessageInitShape<typeof CommandResultSchema>["result"];
 const conversationId = `g_${GROUP}`;
 const accepted: Result = { case: "accepted", value: { conversationId, recordId: "r-1", seq: 3n, duplicate: true } };
 
+const synced = create(QueryResultSchema, { result: { case: "syncPage", value: { cursor: "next", hasMore: true } } });
+
 /** The router's core with a message service that answers as told. */
-function routerWith(answer: () => Result | Promise<Result> = () => accepted) {
+function routerWith(answer: () => Result | Promise<Result> = () => accepted, page = () => synced) {
+  const asked: Dispatch[] = [];
   const dispatched: Dispatch[] = [];
   const defects: unknown[] = [];
   const clock = { nowMs: 0 };
   const validate = createRequestValidator();
   const exchange = createExchange({
-    message: {
-      async dispatch(dispatch) {
-        dispatched.push(dispatch);
-        const result = await answer();
-        return create(CommandResultSchema, result === undefined ? {} : { result });
+    targets: {
+      message: {
+        port: {
+          async dispatch(dispatch) {
+            dispatched.push(dispatch);
+            const result = await answer();
+            return create(CommandResultSchema, result === undefined ? {} : { result });
+          },
+        },
+        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
+      },
+      query: {
+        port: {
+          async dispatch(dispatch) {
+            asked.push(dispatch);
+            return page();
+          },
+        },
+        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
       },
     },
-    messageBreaker: new Breaker({ failures: 3, openMs: 1_000 }),
     limiter: new Limiter({ perSecond: 100, burst: 200 }, 100),
     validate: (packet) => validate(ClientPacketSchema, packet),
     now: () => clock.nowMs,
     onDefect: (cause) => defects.push(cause),
   });
   const send = (packet: Packet) => exchange(uplink(binary(packet)));
-  return { exchange, send, dispatched, defects, clock };
+  return { exchange, send, dispatched, asked, defects, clock };
 }
 
 const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | "typing" | "confirm"): Packet => {
@@ -77,7 +94,7 @@ describe("exchange", () => {
       assert.equal(event.value.duplicate, true);
       const [dispatch] = dispatched;
       assert.deepEqual(dispatch?.sender, { userId: ALICE, sessionId: "s-1", deviceId: "d-1" });
-      assert.equal(dispatch?.conversationId, conversationId);
+      assert.equal(dispatch?.key, conversationId);
     });
   }
 
@@ -103,12 +120,35 @@ describe("exchange", () => {
     });
   }
 
+  it("answers sync with a page of query's, whatever is the matter with message", async () => {
+    const { send, asked, dispatched } = routerWith(() => Promise.reject(shared.unavailable("away")));
+    for (let i = 0; i < 3; i++) await send(sendToGroup(1));
+    const { requestId, event } = readAnswer(
+      await send({ requestId: 8, command: { case: "sync", value: { cursor: "last", pageSize: 7 } } }),
+    );
+    assert.deepEqual([requestId, event.case], [8, "syncPage"]);
+    assert.ok(event.case === "syncPage" && event.value.cursor === "next" && event.value.hasMore);
+    assert.equal(dispatched.length, 3);
+    const [{ command, sender, key } = {}] = asked;
+    assert.ok(command?.case === "sync");
+    assert.deepEqual([command.value.cursor, command.value.pageSize, sender?.userId, key], ["last", 7, ALICE, ALICE]);
+  });
+
+  it("leaves query alone after failures in a row, and message not", async () => {
+    const { send } = routerWith(undefined, () => {
+      throw shared.unavailable("behind");
+    });
+    const sync: Packet = { requestId: 8, command: { case: "sync", value: {} } };
+    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(sync)).message, /behind/);
+    assert.match(errorOf(await send(sync)).message, /query does not answer/);
+    assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
+  });
+
   it("says of each command that nobody carries out yet that it is unimplemented", async () => {
     const { send, dispatched } = routerWith();
     const packets: Packet[] = [
       { requestId: 6, command: { case: "setStatus", value: { status: 2 } } },
       { requestId: 6, command: { case: "subscribePresence", value: { userIds: [ALICE] } } },
-      { requestId: 6, command: { case: "sync", value: {} } },
     ];
     for (const packet of packets) {
       const error = errorOf(await send(packet));
