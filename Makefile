@@ -75,6 +75,10 @@ generate: install ## Write gen/ from proto/
 bench: install ## Measure the message path
 	@exec $(NODE) bench/src/main.ts
 
+.PHONY: bench-log
+bench-log: install ## Measure the message log on the fast store (make infra-fast), each figure beside its ceiling
+	@OCEANCHAT_STORE=$${OCEANCHAT_STORE:-fast} exec $(NODE) bench/src/log/main.ts
+
 .PHONY: infra-fast
 infra-fast: ## Build the fast store once (Rust, clang, cmake; about 6 minutes); use it with OCEANCHAT_STORE=fast
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust (and clang, cmake) first"; exit 1; }

@@ -42,7 +42,7 @@ export interface Usage {
 }
 
 /** USER_HZ, 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
 /** Reads /proc. Processes that are gone are left out. */
