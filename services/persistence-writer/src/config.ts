@@ -1,4 +1,4 @@
-import { choice } from "@oceanchat/runtime/config";
+import { choice, integer } from "@oceanchat/runtime/config";
 import { mongoKeys, natsKeys, redisKeys } from "@oceanchat/runtime/server-keys";
 
 /** What persistence-writer can be told. */
@@ -11,5 +11,12 @@ export const writerKeys = {
     "Whether messages are indexed for search. Off: what is indexed stays searchable as it is, recalled messages excepted.",
     "on",
     ["on", "off"],
+  ),
+  archiveAfterDays: integer(
+    "OCEANCHAT_ARCHIVE_AFTER_DAYS",
+    "Records older than this are moved into compressed blocks, which are read through the same calls. In days; fewer than 8 count as 8; 0: never.",
+    90,
+    0,
+    36_500,
   ),
 } as const;

@@ -158,3 +158,52 @@ export interface Tail {
   /** Adds what the store holds by now. Resolves in any case, and soon. */
   add(additions: readonly TailAddition[]): Promise<void>;
 }
+
+/** A stored record, as far as the archive takes it. */
+export interface ArchivableRecord {
+  readonly seq: bigint;
+  readonly acceptedTime: Date;
+  readonly isMessage: boolean;
+  readonly streamSequence: bigint;
+  /** The whole record, encoded. */
+  readonly record: Uint8Array;
+  /** What it takes in `records`, in bytes. */
+  readonly storedBytes: number;
+}
+
+/** Old records that follow each other, at least one. */
+export interface ArchiveBlock {
+  readonly conversationId: string;
+  readonly records: readonly ArchivableRecord[];
+}
+
+/** How far the archive of a conversation has come. */
+export interface ArchiveProgress {
+  readonly conversationId: string;
+  readonly headSeq: bigint;
+  /** 0 when nothing is archived. */
+  readonly archivedSeq: bigint;
+  readonly archivedTime: Date | undefined;
+  /** 0 when nothing is removed. */
+  readonly trimmedSeq: bigint;
+}
+
+/** The message store, as the archive sees it. Every method may be repeated. */
+export interface ArchiveStore {
+  progressOf(conversationId: string): Promise<ArchiveProgress | undefined>;
+  /** Conversations behind one, by id. */
+  progressAfter(conversationId: string | undefined, limit: number): Promise<readonly ArchiveProgress[]>;
+  acceptedTimeOf(conversationId: string, seq: bigint): Promise<Date | undefined>;
+  /** Records behind a seq, in order; some may be missing. */
+  recordsAfter(conversationId: string, seq: bigint, limit: number): Promise<readonly ArchivableRecord[]>;
+  /**
+   * Writes a block, or finds the one that another run has begun at the same record; reads it back and compares. Gives where it ends
+   * and what it takes. Rejects when it holds something else.
+   */
+  putBlock(block: ArchiveBlock): Promise<{ readonly toSeq: bigint; readonly bytes: number }>;
+  /** The last record in a block; 0 when there is none. */
+  blocksEnd(conversationId: string): Promise<bigint>;
+  markArchived(conversationId: string, seq: bigint, time: Date): Promise<void>;
+  /** Removes records up to a seq, and notes it. */
+  trim(conversationId: string, seq: bigint): Promise<void>;
+}

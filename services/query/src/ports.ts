@@ -27,6 +27,8 @@ export interface StoredHead extends Head {
   readonly lastRecalledSeq: bigint;
   /** The highest seq of a message that mentions everybody; 0 for none. */
   readonly lastMentionAllSeq: bigint;
+  /** Up to where its records may be in the archive alone; 0 for none. */
+  readonly archivedSeq: bigint;
 }
 
 /** A user's settings for a conversation. */

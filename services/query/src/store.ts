@@ -1,6 +1,7 @@
 import { type DescMessage, getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import {
+  StoredArchiveBlockSchema,
   StoredConversationSettingsSchema,
   StoredDeliveredCursorSchema,
   StoredHeadSchema,
@@ -16,6 +17,7 @@ import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { Db, Document } from "mongodb";
 import type { MoveStore } from "./ports/moves.ts";
 import type { RecordStore } from "./ports.ts";
+import { type ArchiveBlockDocument, archivedToo } from "./store/archive.ts";
 import { changesIn, type MessageStateDocument, type ReactionDocument } from "./store/changes.ts";
 import { cursorsIn, type ReadCursorDocument } from "./store/cursors.ts";
 import { type DeliveredCursorDocument, deliveredIn } from "./store/delivered.ts";
@@ -40,7 +42,7 @@ function storeOver(db: Db): RecordStore & MoveStore {
   const records = named<RecordDocument>(StoredRecordSchema);
   const states = named<MessageStateDocument>(StoredMessageStateSchema);
   return {
-    ...recordsIn(records),
+    ...archivedToo(recordsIn(records), named<ArchiveBlockDocument>(StoredArchiveBlockSchema)),
     ...headsIn(named<HeadDocument>(StoredHeadSchema)),
     ...listsIn(
       named<UserConversationDocument>(StoredUserConversationSchema),

@@ -6,6 +6,9 @@ import { type HistorySources, type Unwritten, unwrittenOf } from "./unwritten.ts
 /** Unread messages are counted up to this number; clients show 99+ or 999+ anyway. */
 const UNREAD_COUNTED = 999;
 
+/** Records of the archive that are read together. */
+const ARCHIVED_AT_ONCE = 1000n;
+
 /** What a user has not read. */
 export interface Unread {
   readonly messages: number;
@@ -37,12 +40,36 @@ export async function unreadOf(sources: HistorySources, query: UnreadQuery): Pro
     ...(mayBeRecalled ? await sources.store.recalledIn(whole) : []),
     ...rest.records.flatMap(({ body }) => (body.case === "recall" ? [body.value.targetSeq] : [])),
   ]);
-  const inStore = fromSeq > stored.toSeq ? NONE : await storedUnread(sources.store, stored, recalled, query);
-  const inLog = rest.records.filter((record) => isUnread(record, whole, rest.afterSeq, recalled));
+  const archivedSeq = head.stored?.archivedSeq ?? 0n;
+  const old = fromSeq > archivedSeq ? [] : await archivedUnread(sources.store, stored, archivedSeq, recalled);
+  const recent = { ...stored, fromSeq: fromSeq > archivedSeq ? fromSeq : archivedSeq + 1n };
+  const inStore = recent.fromSeq > recent.toSeq ? NONE : await storedUnread(sources.store, recent, recalled, query);
+  const others = [...old, ...rest.records.filter((record) => isUnread(record, whole, rest.afterSeq, recalled))];
   return {
-    messages: Math.min(UNREAD_COUNTED, inStore.messages + inLog.length),
-    mentions: Math.min(UNREAD_COUNTED, inStore.mentions + inLog.filter((record) => mentions(record, userId)).length),
+    messages: Math.min(UNREAD_COUNTED, inStore.messages + others.length),
+    mentions: Math.min(UNREAD_COUNTED, inStore.mentions + others.filter((record) => mentions(record, userId)).length),
   };
+}
+
+/**
+ * What lies in the archive is read and counted: it holds no fields to ask for. Records stay in the store for a while after they are
+ * archived, so a mark that was read a moment ago is still right.
+ */
+async function archivedUnread(
+  store: RecordStore,
+  stretch: UserStretch,
+  archivedSeq: bigint,
+  recalled: ReadonlySet<bigint>,
+): Promise<LogRecord[]> {
+  const { conversationId, limit } = stretch;
+  const last = archivedSeq < stretch.toSeq ? archivedSeq : stretch.toSeq;
+  const unread: LogRecord[] = [];
+  for (let fromSeq = stretch.fromSeq; fromSeq <= last && unread.length < limit; fromSeq += ARCHIVED_AT_ONCE) {
+    const end = fromSeq + ARCHIVED_AT_ONCE - 1n;
+    const records = await store.range(conversationId, fromSeq, end < last ? end : last);
+    for (const { record } of records) if (isUnread(record, stretch, 0n, recalled)) unread.push(record);
+  }
+  return unread;
 }
 
 const NONE: Unread = { messages: 0, mentions: 0 };

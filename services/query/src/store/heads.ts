@@ -12,6 +12,7 @@ export interface HeadDocument extends Document {
   readonly lastRecord?: Uint8Array;
   readonly lastRecalledSeq?: bigint;
   readonly lastMentionAllSeq?: bigint;
+  readonly archivedSeq?: bigint;
 }
 
 /** Reads heads of logs. */
@@ -37,5 +38,6 @@ function headOf({ headSeq, streamSequence, lastTime, lastRecord, ...known }: Hea
     lastRecord: lastRecord === undefined ? undefined : fromBinary(RecordSchema, lastRecord),
     lastRecalledSeq: known.lastRecalledSeq ?? 0n,
     lastMentionAllSeq: known.lastMentionAllSeq ?? 0n,
+    archivedSeq: known.archivedSeq ?? 0n,
   };
 }

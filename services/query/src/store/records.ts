@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document } from "mongodb";
-import type { RecordStore } from "../ports.ts";
+import type { RecordReads } from "./archive.ts";
 
 export interface RecordDocument extends Document {
   readonly conversationId: string;
@@ -16,9 +16,7 @@ export interface RecordDocument extends Document {
 }
 
 /** Reads records. */
-export function recordsIn(
-  records: Collection<RecordDocument>,
-): Pick<RecordStore, "range" | "streamSequenceBefore" | "storedSeqs"> {
+export function recordsIn(records: Collection<RecordDocument>): RecordReads {
   return {
     async range(conversationId, fromSeq, toSeq) {
       const found = await reading(() =>

@@ -143,6 +143,7 @@ function headEntry(id: string, { headSeq }: Held, stored: readonly LogRecord[]):
     lastRecord: stored.find(({ seq }) => seq === headSeq),
     lastRecalledSeq: highest(recalled),
     lastMentionAllSeq: highest(toAll),
+    archivedSeq: 0n,
   };
   return [[id, head]];
 }

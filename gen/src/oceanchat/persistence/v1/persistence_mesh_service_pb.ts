@@ -63,7 +63,7 @@ export type ArchiveRecordsResponse = Message<"oceanchat.persistence.v1.ArchiveRe
   blocks: number;
 
   /**
-   * How many records were moved.
+   * How many records were copied into blocks. They are removed from where they were a minute later, by another run.
    *
    * @generated from field: uint64 records = 3;
    */
