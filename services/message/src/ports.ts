@@ -49,8 +49,8 @@ export interface RecordStore {
   head(logId: string): Promise<StoredLogHead | undefined>;
   /** The message that a user sent with this `client_message_id`. */
   message(senderUserId: string, clientMessageId: string): Promise<Record | undefined>;
-  /** The record with that id, of whatever log. */
-  record(recordId: string): Promise<Record | undefined>;
+  /** The record of that log with that id; of those that are not in the archive, of whatever log. */
+  record(logId: string, recordId: string): Promise<Record | undefined>;
   /** The record at that place of a log. */
   at(logId: string, seq: bigint): Promise<Record | undefined>;
   /** What is neither a message nor a reaction or read cursor, by the `Nats-Msg-Id` that it was accepted with in the last 7 days. */

@@ -12,6 +12,7 @@ import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo"
 import type { Collection, Db, Filter } from "mongodb";
 import { within } from "./deadline.ts";
 import type { DeliveredStore, RecordStore } from "./ports.ts";
+import { archiveIn } from "./store/archive.ts";
 import { openDelivered } from "./store/delivered.ts";
 
 /** The fields that are read; the message store is written by persistence-writer alone, which also keeps its indexes. */
@@ -63,6 +64,7 @@ function storeOver(db: Db): RecordStore {
   const reactions = db.collection<ReactionDocument>(getOption(StoredReactionSchema, collection));
   const appendKeys = db.collection<AppendKeyDocument>(getOption(StoredAppendKeySchema, collection));
   const states = db.collection<MessageStateDocument>(getOption(StoredMessageStateSchema, collection));
+  const archive = archiveIn(db);
   const recordBy = async (filter: Filter<RecordDocument>): Promise<Record | undefined> => {
     const found = await soon(() => records.findOne(filter, { projection: { record: 1 } }));
     return found === null ? undefined : fromBinary(RecordSchema, found.record);
@@ -73,8 +75,11 @@ function storeOver(db: Db): RecordStore {
       return found === null ? undefined : { seq: found.headSeq, streamSequence: Number(found.streamSequence) };
     },
     message: (senderUserId, clientMessageId) => recordBy({ senderUserId, clientMessageId }),
-    record: (recordId) => recordBy({ _id: recordId }),
-    at: (conversationId, seq) => recordBy({ conversationId, seq }),
+    // The archive second: what was moved between the two looks lies there since long before.
+    record: async (logId, recordId) =>
+      (await recordBy({ _id: recordId })) ?? (await soon(() => archive.record(logId, recordId))),
+    at: async (conversationId, seq) =>
+      (await recordBy({ conversationId, seq })) ?? (await soon(() => archive.at(conversationId, seq))),
     async appended(messageId) {
       const found = await soon(() => appendKeys.findOne({ _id: messageId }, { projection: { recordId: 1 } }));
       return found === null ? undefined : recordBy({ _id: found.recordId });

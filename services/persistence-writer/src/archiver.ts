@@ -54,7 +54,7 @@ export class Archiver {
   }
 
   async #run(ageMs: number, conversationId: string | undefined): Promise<ArchiveReport> {
-    const { store, now } = this.#options;
+    const { store, now, log } = this.#options;
     const after = this.#stand?.ageMs === ageMs ? this.#stand.after : undefined;
     const until = performance.now() + RUN_MS;
     const report = await archive(store, ARCHIVE_RULES, {
@@ -63,6 +63,7 @@ export class Archiver {
       after,
       now,
       isOver: () => this.#stopped || performance.now() > until,
+      onConflict: (error) => log.error({ err: error }, "the archive of a conversation is not as it should be"),
       pause: () => sleep(PAUSE_MS),
     });
     if (conversationId === undefined) this.#stand = { ageMs, after: report.next };

@@ -204,6 +204,6 @@ export interface ArchiveStore {
   /** The last record in a block; 0 when there is none. */
   blocksEnd(conversationId: string): Promise<bigint>;
   markArchived(conversationId: string, seq: bigint, time: Date): Promise<void>;
-  /** Removes records up to a seq, and notes it. */
-  trim(conversationId: string, seq: bigint): Promise<void>;
+  /** Removes the records behind one seq up to another, and notes it. */
+  trim(conversationId: string, afterSeq: bigint, toSeq: bigint): Promise<void>;
 }

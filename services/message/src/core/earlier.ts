@@ -62,7 +62,7 @@ export function findByKey(sources: Sources, { logId, messageId }: RecordKey): Pr
 export function findById(sources: Sources, logId: string, recordId: string): Promise<Record | undefined> {
   return find(sources, {
     logId,
-    inStore: (store) => store.record(recordId),
+    inStore: (store) => store.record(logId, recordId),
     inStream: ({ record }) => (record.recordId === recordId ? record : undefined),
   });
 }

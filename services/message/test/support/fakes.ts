@@ -74,7 +74,7 @@ export class FakeStore implements RecordStore {
     return this.messages.get(`${senderUserId}:${clientMessageId}`);
   }
 
-  async record(recordId: string): Promise<Record | undefined> {
+  async record(_logId: string, recordId: string): Promise<Record | undefined> {
     this.#read();
     return this.records.get(recordId);
   }

@@ -1,3 +1,4 @@
+import { ArchiveConflictError } from "../errors.ts";
 import type { ArchivableRecord, ArchiveBlock, ArchiveProgress, ArchiveStore } from "../ports.ts";
 
 /** How records are moved. */
@@ -23,6 +24,9 @@ export const ARCHIVE_RULES: ArchiveRules = {
   page: 500,
 };
 
+/** Records that are removed together. */
+const TRIMMED_AT_ONCE = 2000n;
+
 /** What to move, and for how long. */
 export interface ArchiveRequest {
   /** Only records that were accepted before, in milliseconds since the epoch. */
@@ -35,6 +39,8 @@ export interface ArchiveRequest {
   now(): number;
   /** Asked between blocks: true ends the run. */
   isOver(): boolean;
+  /** Told of a conversation that is left as it is. */
+  onConflict(error: ArchiveConflictError): void;
   /** Waits a moment between blocks, so that live writes aren't disturbed. */
   pause(): Promise<void>;
 }
@@ -46,7 +52,7 @@ export interface ArchiveReport {
   records: number;
   bytesBefore: number;
   bytesAfter: number;
-  /** Where to go on; undefined when everything was looked at. */
+  /** Where to go on: behind this conversation, empty for the beginning; undefined when everything was looked at. */
   next: string | undefined;
 }
 
@@ -69,33 +75,45 @@ export async function archive(
   };
   if (request.conversationId !== undefined) {
     const progress = await store.progressOf(request.conversationId);
-    if (progress !== undefined) await archiveConversation(store, rules, request, progress, report);
-    return report;
+    const done = progress === undefined || (await archiveConversation(store, rules, request, progress, report));
+    return done ? report : { ...report, next: request.after ?? "" };
   }
   for (let after = request.after; ; ) {
     const page = await store.progressAfter(after, rules.page);
     for (const progress of page) {
-      if (request.isOver()) return { ...report, next: after };
-      await archiveConversation(store, rules, request, progress, report);
+      const done = !request.isOver() && (await archiveNext(store, rules, request, progress, report));
+      if (!done) return { ...report, next: after ?? "" };
       after = progress.conversationId;
     }
     if (page.length < rules.page) return report;
   }
 }
 
+/** Like `archiveConversation`; a conversation whose archive contradicts itself doesn't keep the others from theirs. */
+async function archiveNext(...[store, rules, request, progress, report]: Parameters<typeof archiveConversation>) {
+  try {
+    return await archiveConversation(store, rules, request, progress, report);
+  } catch (error) {
+    if (!(error instanceof ArchiveConflictError)) throw error;
+    request.onConflict(error);
+    return true;
+  }
+}
+
+/** False when the run is over before the conversation is done. */
 async function archiveConversation(
   store: ArchiveStore,
   rules: ArchiveRules,
   request: ArchiveRequest,
   progress: ArchiveProgress,
   report: ArchiveReport,
-): Promise<void> {
+): Promise<boolean> {
   report.conversations++;
   await trim(store, rules, request, progress);
   let { archivedSeq } = progress;
   while (progress.headSeq - archivedSeq >= BigInt(rules.minRecords)) {
     const block = await nextBlock(store, rules, request, progress.conversationId, archivedSeq);
-    if (block === undefined) return;
+    if (block === undefined) return true;
     const { bytes, toSeq } = await store.putBlock(block);
     archivedSeq = toSeq;
     await store.markArchived(block.conversationId, archivedSeq, new Date(request.now()));
@@ -103,9 +121,10 @@ async function archiveConversation(
     report.records += block.records.length;
     report.bytesBefore += block.records.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
     report.bytesAfter += bytes;
-    if (request.isOver()) return;
+    if (request.isOver()) return false;
     await request.pause();
   }
+  return true;
 }
 
 /** Removes what was copied long enough ago. */
@@ -118,8 +137,13 @@ async function trim(
   if (trimmedSeq >= archivedSeq || request.now() - (archivedTime?.getTime() ?? 0) < trimAfterMs) return;
   const covered = await store.blocksEnd(conversationId);
   // The mark says more than the blocks hold: nothing is removed that lies nowhere else.
-  if (covered < archivedSeq) throw new Error(`the archive of ${conversationId} ends at ${covered}, not ${archivedSeq}`);
-  await store.trim(conversationId, archivedSeq);
+  if (covered < archivedSeq) {
+    throw new ArchiveConflictError(`the archive of ${conversationId} ends at ${covered}, not ${archivedSeq}`);
+  }
+  for (let done = trimmedSeq; done < archivedSeq; done += TRIMMED_AT_ONCE) {
+    const end = done + TRIMMED_AT_ONCE;
+    await store.trim(conversationId, done, end < archivedSeq ? end : archivedSeq);
+  }
 }
 
 /** The next block of a conversation; undefined when too little is old enough. */

@@ -11,6 +11,7 @@ import {
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { isDuplicate, reading, writing } from "@oceanchat/runtime/mongo";
 import { type Binary, BSON, type Collection, type Db } from "mongodb";
+import { ArchiveConflictError } from "../errors.ts";
 import type { ArchivableRecord, ArchiveBlock, ArchiveProgress, ArchiveStore } from "../ports.ts";
 
 interface HeadDocument {
@@ -107,9 +108,9 @@ function recordsIn({ heads, records }: Collections): Pick<ArchiveStore, "accepte
       const behind = { conversationId, seq: { $gt: seq } };
       return (await reading(() => records.find(behind).sort({ seq: 1 }).limit(limit).toArray())).map(archivable);
     },
-    async trim(conversationId, seq) {
-      await writing(() => records.deleteMany({ conversationId, seq: { $lte: seq } }));
-      await writing(() => heads.updateOne({ _id: conversationId }, { $max: { trimmedSeq: seq } }));
+    async trim(conversationId, afterSeq, toSeq) {
+      await writing(() => records.deleteMany({ conversationId, seq: { $gt: afterSeq, $lte: toSeq } }));
+      await writing(() => heads.updateOne({ _id: conversationId }, { $max: { trimmedSeq: toSeq } }));
     },
   };
 }
@@ -168,7 +169,7 @@ async function compare({ records }: ArchiveBlock, found: BlockDocument): Promise
   const same = (one: ArchivedRecord | undefined, { record, streamSequence }: ArchivableRecord) =>
     one === undefined || (one.streamSequence === streamSequence && isDeepStrictEqual([...one.record], [...record]));
   if (!whole || !records.every((record, index) => same(archived[index], record))) {
-    throw new Error(`block ${found._id} doesn't hold what it should`);
+    throw new ArchiveConflictError(`block ${found._id} doesn't hold what it should`);
   }
 }
 
