@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { check } from "./checker.ts";
 import { atRest } from "./support/at-rest.ts";
+import { Device, ifImplemented, viewOf } from "./support/device.ts";
 import { createGroup, type LogUser, registerUser } from "./support/log-user.ts";
 import { Recorder, saying } from "./support/recorder.ts";
 import { logMesh } from "./support/shared-mesh.ts";
@@ -42,18 +43,20 @@ describe("members who are removed and come back while others write and all read"
 });
 
 /** Reads the newest records, by every call that shows them, until it is over. */
-async function readOn(recorder: Recorder, { userId, query }: LogUser, conversationId: string, goOn: () => boolean) {
+async function readOn(recorder: Recorder, user: LogUser, conversationId: string, goOn: () => boolean) {
+  const { userId, query } = user;
   const shown = ({ seq, recordId }: { seq: bigint; recordId: string }) => ({ seq: Number(seq), recordId });
+  const device = new Device(user, recorder);
   for (let turn = 0; goOn(); turn++) {
     try {
+      if (turn % 5 === 4) {
+        await ifImplemented(() => device.sync(10));
+        continue;
+      }
       if (turn % 4 === 3) {
         await recorder.read(
           () => query.listConversations({}),
-          ({ conversations }) =>
-            conversations.map(({ lastRecord }) => {
-              const records = lastRecord === undefined ? [] : [shown(lastRecord)];
-              return { userId, conversationId, via: "conversations", records };
-            }),
+          ({ conversations }) => conversations.map((each) => viewOf(userId, each, "conversations")),
         );
         continue;
       }

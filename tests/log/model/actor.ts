@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Device } from "../support/device.ts";
 import type { LogUser } from "../support/log-user.ts";
 import { type Attempted, editing, reacting, recalling, saying, type Target } from "../support/recorder.ts";
 import type { Step } from "./plan.ts";
@@ -33,6 +34,10 @@ export class Actor {
     this.#stage = stage;
     this.#user = user;
     this.#reader = new Reader(stage, user);
+  }
+
+  get device(): Device {
+    return this.#reader.device;
   }
 
   async run(steps: readonly Step[]): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Conversation } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Shown, View } from "../history.ts";
+import type { Shown } from "../history.ts";
+import { Device, viewOf } from "../support/device.ts";
 import type { LogUser } from "../support/log-user.ts";
 import type { Step } from "./plan.ts";
 import { conversationOf, type Stage } from "./stage.ts";
@@ -15,11 +15,13 @@ const MAX_PAGES = 20;
 export class Reader {
   readonly #stage: Stage;
   readonly #user: LogUser;
-  #cursor = "";
+  /** Syncs now and then. */
+  readonly device: Device;
 
   constructor(stage: Stage, user: LogUser) {
     this.#stage = stage;
     this.#user = user;
+    this.device = new Device(user, stage.recorder);
   }
 
   async run(step: Reading): Promise<void> {
@@ -61,7 +63,7 @@ export class Reader {
     for (let pageToken = "", pages = 0; pages < MAX_PAGES; pages++) {
       const page = await this.#stage.recorder.read(
         () => query.listConversations({ pageSize, pageToken }),
-        ({ conversations }) => conversations.map((each) => this.#viewOf(each, "conversations")),
+        ({ conversations }) => conversations.map((each) => viewOf(this.#user.userId, each, "conversations")),
       );
       pageToken = page.nextPageToken;
       if (pageToken === "") return;
@@ -85,19 +87,8 @@ export class Reader {
   }
 
   async #sync({ afresh, pageSize }: Reading & { kind: "sync" }): Promise<void> {
-    if (afresh) this.#cursor = "";
-    for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const page = await this.#stage.recorder.read(
-        () => this.#user.query.sync({ cursor: this.#cursor, pageSize }),
-        ({ conversations }) => conversations.map((each) => this.#viewOf(each, "sync")),
-      );
-      for (const { conversationId } of page.userRecords) {
-        if (conversationId === `u_${this.#user.userId}`) continue;
-        this.#stage.recorder.wrong.push(`C6: ${this.#user.userId} was synced a record of ${conversationId}`);
-      }
-      this.#cursor = page.cursor;
-      if (!page.hasMore) return;
-    }
+    if (afresh) this.device.reset();
+    await this.device.sync(pageSize);
   }
 
   async #search(which: number): Promise<void> {
@@ -113,14 +104,6 @@ export class Reader {
           records: [shown(record)],
         })),
     );
-  }
-
-  /** Of one who has left, the head is the last record that he may read. */
-  #viewOf(conversation: Conversation, via: "conversations" | "sync"): Omit<View, "began" | "ended"> {
-    const { conversationId, headSeq, lastRecord, left } = conversation;
-    const records = lastRecord === undefined ? [] : [shown(lastRecord)];
-    const head = left ? {} : { headSeq: Number(headSeq) };
-    return { userId: this.#user.userId, conversationId, via, records, ...head };
   }
 
   #see(conversationId: string, records: readonly LogRecord[], headSeqThen: number): void {

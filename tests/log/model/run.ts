@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { check } from "../checker.ts";
-import type { FinalState } from "../history.ts";
 import { Memberships } from "../membership.ts";
-import { atRest, type Logged } from "../support/at-rest.ts";
+import { atRest } from "../support/at-rest.ts";
 import { type LogMesh, VICTIMS } from "../support/log-mesh.ts";
-import { createGroup, directOf, type LogUser, registerUser } from "../support/log-user.ts";
+import { createGroup, directOf, registerUser } from "../support/log-user.ts";
 import { type Counts, Recorder } from "../support/recorder.ts";
 import { Actor } from "./actor.ts";
+import { compareDevices, compareWithModel } from "./compare.ts";
 import type { Kill, Plan } from "./plan.ts";
 import type { Stage } from "./stage.ts";
-import { Model, standingOf } from "./standing.ts";
 
 /** What a run found. */
 export interface RunReport {
@@ -26,7 +25,8 @@ export async function runPlan(mesh: LogMesh, plan: Plan): Promise<RunReport> {
   const stage = await setStage(mesh);
   const { users, conversationIds, recorder, refused } = stage;
   const killing = killAll(mesh, plan.kills);
-  await Promise.all(users.map((user, index) => new Actor(stage, user).run(plan.actors[index] ?? [])));
+  const actors = users.map((user) => new Actor(stage, user));
+  await Promise.all(actors.map((actor, index) => actor.run(plan.actors[index] ?? [])));
   await killing;
   await mesh.mesh.untilReady();
   await resolveAll(stage);
@@ -36,6 +36,7 @@ export async function runPlan(mesh: LogMesh, plan: Plan): Promise<RunReport> {
     ...check(recorder.history, final).map(({ check, what }) => `${check}: ${what}`),
     ...falselyRefused(stage, new Memberships(final.stream)),
     ...(await compareWithModel(stage, final)),
+    ...(await compareDevices(stage, actors, final)),
   ];
   return { violations, counts: recorder.counts(), stored: final.stream.length, views: recorder.views.length, refused };
 }
@@ -80,79 +81,4 @@ function falselyRefused({ recorder }: Stage, memberships: Memberships): string[]
     if (!notFound || !always || fact.target < interval.from) return [];
     return [`model: ${userId} was told that there is no ${conversationId}:${fact.target}`];
   });
-}
-
-/** What every reader is told at rest, and what was shown meanwhile, is what the model makes of the log. */
-async function compareWithModel(
-  { users, conversationIds, seen }: Stage,
-  { stream }: FinalState & { readonly stream: readonly Logged[] },
-): Promise<string[]> {
-  const memberships = new Memberships(stream);
-  const models = new Map(conversationIds.map((each) => [each, new Model(each, stream, memberships)]));
-  const violations = seen.flatMap(({ userId, conversationId, standing, headSeqThen }) => {
-    if (models.get(conversationId)?.isPossible(userId, standing, headSeqThen) !== false) return [];
-    return [`model: ${userId} was shown ${conversationId} ${JSON.stringify(standing)} after ${headSeqThen}`];
-  });
-  for (const [conversationId, model] of models) {
-    for (const user of users) {
-      if (model.headSeq === 0 || memberships.of(conversationId, user.userId).length === 0) continue;
-      violations.push(...(await compareHistory(user, model)));
-    }
-  }
-  for (const user of users) violations.push(...(await compareConversations(user, models, memberships)));
-  return violations;
-}
-
-async function compareHistory(user: LogUser, model: Model): Promise<string[]> {
-  const { conversationId } = model;
-  const expected = model.history(user.userId).map((standing) => JSON.stringify(standing));
-  const violations: string[] = [];
-  for (const backward of [false, true]) {
-    const shown = (await pagesOf(user, conversationId, backward)).map((record) => JSON.stringify(record));
-    const wrong = expected.findIndex((text, index) => text !== shown[index]);
-    if (wrong < 0 && shown.length === expected.length) continue;
-    const where = `model: ${user.userId} reads ${conversationId} ${backward ? "backward" : "forward"}`;
-    violations.push(`${where}: expected ${expected[wrong]}, got ${shown[wrong < 0 ? expected.length : wrong]}`);
-  }
-  return violations;
-}
-
-async function pagesOf({ query }: LogUser, conversationId: string, backward: boolean) {
-  const pages: ReturnType<typeof standingOf>[][] = [];
-  for (let at = backward ? 2n ** 53n : 0n, more = true; more; ) {
-    const request = backward ? { beforeSeq: at } : { afterSeq: at };
-    const page = await query.listRecords({ conversationId, ...request, limit: 17 });
-    pages.push(page.records.map(standingOf));
-    more = page.hasMore;
-    at = backward ? page.firstSeq : page.lastSeq;
-  }
-  return (backward ? pages.reverse() : pages).flat();
-}
-
-/** The list of conversations has each of the user's once, the latest activity first, with its last record as it stands. */
-async function compareConversations(
-  { userId, query }: LogUser,
-  models: ReadonlyMap<string, Model>,
-  memberships: Memberships,
-): Promise<string[]> {
-  const listed: { conversationId: string; headSeq: number; last: string }[] = [];
-  for (let pageToken = ""; ; ) {
-    const page = await query.listConversations({ pageSize: 2, pageToken });
-    for (const { conversationId, headSeq, lastRecord } of page.conversations) {
-      const last = lastRecord === undefined ? "none" : JSON.stringify(standingOf(lastRecord));
-      listed.push({ conversationId, headSeq: Number(headSeq), last });
-    }
-    pageToken = page.nextPageToken;
-    if (pageToken === "") break;
-  }
-  const expected = [...models.values()]
-    .filter((model) => model.headSeq > 0 && memberships.isMember(model.conversationId, userId))
-    .map((model) => {
-      const { conversationId, headSeq } = model;
-      return { conversationId, headSeq, last: JSON.stringify(model.standing(userId, headSeq, headSeq)) };
-    });
-  const sorted = (list: typeof listed) =>
-    JSON.stringify([...list].sort((a, b) => (a.conversationId < b.conversationId ? -1 : 1)));
-  if (sorted(listed) === sorted(expected)) return [];
-  return [`model: ${userId} is listed ${sorted(listed)}, expected ${sorted(expected)}`];
 }
