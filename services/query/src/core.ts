@@ -7,12 +7,10 @@ import {
   type ListSources,
 } from "./core/conversations.ts";
 import { readerOf } from "./core/history.ts";
-import { listConversations } from "./core/lists.ts";
 import { getReadReceipts, type ReceiptsInit } from "./core/receipts.ts";
 import { listRecords, type RecordPage, type RecordsRequest } from "./core/records.ts";
 import { type SearchInit, type SearchPage, searchMessages } from "./core/search.ts";
 import { StoredUpTo } from "./core/stored-up-to.ts";
-import type { ListPosition } from "./ports.ts";
 
 /** About 1.5 MB. */
 const CONVERSATIONS_REMEMBERED = 10_000;
@@ -20,10 +18,6 @@ const CONVERSATIONS_REMEMBERED = 10_000;
 /** Reading, as far as a user may. */
 export interface QueryCore {
   listRecords(userId: string, conversationId: string, request: RecordsRequest): Promise<RecordPage>;
-  listConversations(
-    userId: string,
-    request: { readonly pageSize: number; readonly after: ListPosition | undefined },
-  ): Promise<{ readonly conversations: ConversationInit[]; readonly next: ListPosition | undefined }>;
   getConversation(userId: string, conversationId: string): Promise<ConversationInit>;
   /** Conversations that the caller has found to be the user's, in the same order. */
   describe(
@@ -40,7 +34,6 @@ export function createQueryCore(adapters: Omit<ListSources, "storedUpTo">): Quer
   const sources = { ...adapters, storedUpTo: new StoredUpTo(CONVERSATIONS_REMEMBERED) };
   return {
     listRecords: (userId, conversationId, request) => listRecords(sources, userId, conversationId, request),
-    listConversations: (userId, request) => listConversations(sources, userId, request),
     async getConversation(userId, conversationId) {
       const intervals = await readableIntervals(sources.peers, conversationId, userId);
       return getConversation(sources, userId, conversationId, intervals);

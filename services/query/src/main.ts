@@ -8,12 +8,13 @@ import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openLog } from "./bus.ts";
 import { queryKeys } from "./config.ts";
+import { listConversations } from "./core/lists.ts";
 import { sync } from "./core/sync.ts";
 import { createQueryCore } from "./core.ts";
 import { patienceOf } from "./patience.ts";
 import { openPeers } from "./peers.ts";
 import { followLog } from "./recent.ts";
-import { queryHandlers, queryMeshHandlers, type Syncer } from "./service.ts";
+import { type Lister, queryHandlers, queryMeshHandlers, type Syncer } from "./service.ts";
 import { openStore } from "./store.ts";
 import { openTail } from "./tail.ts";
 
@@ -33,10 +34,12 @@ export async function start(host: Host): Promise<void> {
   const recent = followLog(bus, { maxLogs: config.recentLogs, waitMs: config.recentWaitMs, log: host.log });
   host.defer("recent", () => recent.stop());
   const { describe } = core;
-  const syncing = { ...reading, moves: store, recent, describe, now: host.now, cursorMaxAgeMs: config.syncMaxAgeMs };
+  const listing = { ...reading, moves: store, recent, describe };
+  const lister: Lister = (userId, request) => listConversations(listing, userId, request);
+  const syncing = { ...listing, now: host.now, cursorMaxAgeMs: config.syncMaxAgeMs };
   const syncer: Syncer = (userId, request) => sync(syncing, userId, request);
   await host.serve({
-    public: [implement(QueryService, queryHandlers(core, syncer))],
+    public: [implement(QueryService, queryHandlers(core, lister, syncer))],
     mesh: [implement(QueryMeshService, queryMeshHandlers(syncer, host.tracing))],
     verify: host.tokenVerifier(peers.signingKeys),
   });

@@ -5,11 +5,12 @@ import { shared } from "@oceanchat/runtime/fail";
 import { callerOf, type Handlers } from "@oceanchat/runtime/handlers";
 import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import type { Tracing } from "@oceanchat/runtime/trace";
+import { placeFields, placeOfFields } from "./core/list-place.ts";
+import type { ListPage, ListRequest } from "./core/lists.ts";
 import type { SyncPage, SyncRequest } from "./core/sync.ts";
 import type { QueryCore } from "./core.ts";
 import { errors } from "./errors.ts";
 import type { FoundMessage } from "./ports/search.ts";
-import type { ListPosition } from "./ports.ts";
 
 const SYNC_PAGE = 200;
 const SYNC_PAGE_MAX = 1000;
@@ -18,21 +19,24 @@ const PAGE_BYTES = 1024 * 1024;
 /** The same for a socket: well below what a gateway holds for a connection that reads slowly. */
 const PACKET_BYTES = 128 * 1024;
 
+/** What ListConversations does. */
+export type Lister = (userId: string, request: ListRequest) => Promise<ListPage>;
+
 /** What Sync does. */
 export type Syncer = (userId: string, request: SyncRequest) => Promise<SyncPage>;
 
 /** The public door's methods. */
-export const queryHandlers = (core: QueryCore, syncer: Syncer): Handlers<typeof QueryService> => ({
+export const queryHandlers = (core: QueryCore, lister: Lister, syncer: Syncer): Handlers<typeof QueryService> => ({
   async listRecords({ conversationId, afterSeq, beforeSeq, limit, raw }, context) {
     const request = { afterSeq, beforeSeq, limit: pageSizeOf(limit), raw };
     return core.listRecords(callerOf(context).userId, conversationId, request);
   },
   async listConversations(request, context) {
-    const { conversations, next } = await core.listConversations(callerOf(context).userId, {
+    const { conversations, next } = await lister(callerOf(context).userId, {
       pageSize: pageSizeOf(request.pageSize),
-      after: positionOf(request.pageToken),
+      after: placeOf(request.pageToken),
     });
-    return { conversations, nextPageToken: next === undefined ? "" : encodePageToken(next) };
+    return { conversations, nextPageToken: next === undefined ? "" : encodePageToken(placeFields(next)) };
   },
   async getConversation({ conversationId }, context) {
     return { conversation: await core.getConversation(callerOf(context).userId, conversationId) };
@@ -75,13 +79,7 @@ const pageOf = ({ cursor, pageSize }: Pick<SyncRequest, "cursor" | "pageSize">, 
   maxBytes,
 });
 
-const positionOf = (token: string): ListPosition | undefined =>
-  decodePageToken(
-    token,
-    ({ lastTimeMs, conversationId }) =>
-      typeof lastTimeMs === "number" && typeof conversationId === "string" ? { lastTimeMs, conversationId } : undefined,
-    errors.invalidPageToken,
-  );
+const placeOf = (token: string) => decodePageToken(token, placeOfFields, errors.invalidPageToken);
 
 const foundOf = (token: string): FoundMessage | undefined =>
   decodePageToken(

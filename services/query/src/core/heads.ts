@@ -58,6 +58,7 @@ function newest(logged: PlacedRecord | undefined, stored: StoredHead | undefined
   return { seq, lastTimeMs, streamSequence, record, inLog: logged !== undefined, stored };
 }
 
-function timeOf({ acceptedTime }: LogRecord): number {
+/** When a record was accepted, in milliseconds since the epoch. */
+export function timeOf({ acceptedTime }: LogRecord): number {
   return Number(acceptedTime?.seconds ?? 0n) * 1000 + Math.floor((acceptedTime?.nanos ?? 0) / 1e6);
 }

@@ -5,10 +5,10 @@ import { errors } from "../errors.ts";
 import type { FoundMessage, MessageQuery, SearchedConversation } from "../ports/search.ts";
 import type { ListedConversation } from "../ports.ts";
 import { intervalsOf, readableIntervals } from "./access.ts";
+import { byActivity, groupCandidates } from "./activity.ts";
 import type { ListSources } from "./conversations.ts";
 import { headOf, headsOf } from "./heads.ts";
 import { readerOf, readHistory } from "./history.ts";
-import { byActivity, groupCandidates } from "./lists.ts";
 import { wordsSaid } from "./said.ts";
 
 /** More than a query of 128 characters holds. */

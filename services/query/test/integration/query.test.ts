@@ -12,8 +12,11 @@ import { testHost } from "@oceanchat/runtime/testing";
 import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
 import { type Db, Long, MongoClient } from "mongodb";
 import { openLog } from "../../src/bus.ts";
+import { placeFields, placeOfFields } from "../../src/core/list-place.ts";
+import { type ListRequest, listConversations } from "../../src/core/lists.ts";
 import { createQueryCore, type QueryCore } from "../../src/core.ts";
 import type { QueryPeers } from "../../src/ports.ts";
+import { followLog } from "../../src/recent.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
 import { noTail } from "../support/tiers.ts";
 
@@ -31,6 +34,7 @@ describe("query over the message store and the log", () => {
   let store: MongoRecordStore;
   let relay: Relay;
   let core: QueryCore;
+  let recent: ReturnType<typeof followLog>;
   const peers: QueryPeers = {
     signingKeys: async () => [],
     intervals: async (groupId, userId) =>
@@ -49,10 +53,12 @@ describe("query over the message store and the log", () => {
     store = await openStore({ url: relay.url, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl);
     db = mongo.db("query");
+    recent = followLog(bus, { maxLogs: 1000, waitMs: 2000, log: host.log });
     core = createQueryCore({ store, log: openLog(bus), peers, ...noTail });
   });
 
   after(async () => {
+    await recent?.stop();
     await store?.close();
     await relay?.close();
     await mongo?.close();
@@ -104,6 +110,12 @@ describe("query over the message store and the log", () => {
         );
     }
   };
+  const list = (request: ListRequest) => {
+    const groups = [{ groupId: group, fromSeq: 1n, toSeq: undefined, joinTimeMs: 0 }];
+    const { describe } = core;
+    const sources = { store, moves: store, log: openLog(bus), recent, describe };
+    return listConversations({ ...sources, peers: { memberships: async () => groups } }, alice, request);
+  };
   const seqsOf = ({ records }: { records: readonly LogRecord[] }) => records.map(({ seq }) => Number(seq));
   const all = { afterSeq: 0n, beforeSeq: undefined, limit: 200, raw: false };
 
@@ -142,15 +154,20 @@ describe("query over the message store and the log", () => {
   });
 
   it("lists conversations by activity, page by page, with last record and unread count", async () => {
-    const first = await core.listConversations(alice, { pageSize: 1, after: undefined });
-    const second = await core.listConversations(alice, { pageSize: 1, after: first.next });
-    const ids = [...first.conversations, ...second.conversations].map((each) => each.conversationId);
-    assert.deepEqual(new Set(ids), new Set([`d_${alice}_${bob}`, `g_${group}`]));
+    const first = await list({ pageSize: 1, after: undefined });
+    const token = encodePageToken(placeFields(first.next ?? assert.fail("a second page")));
+    const second = await list({ pageSize: 1, after: decodePageToken(token, placeOfFields) });
     assert.deepEqual(
-      decodePageToken(encodePageToken(first.next ?? {}), (place) => place),
-      first.next,
+      [...first.conversations, ...second.conversations].map((each) => each.conversationId),
+      [`d_${alice}_${bob}`, `g_${group}`],
     );
-    assert.equal(second.next, undefined);
+    // Nobody has acknowledged its records, so it may have moved since.
+    const third = second.next && (await list({ pageSize: 1, after: second.next }));
+    assert.deepEqual(
+      third?.conversations.map((each) => each.conversationId),
+      [`d_${alice}_${bob}`],
+    );
+    assert.equal(third?.next, undefined);
     const direct = await core.getConversation(alice, `d_${alice}_${bob}`);
     assert.equal(direct.headSeq, 6n);
     assert.equal(direct.peerUserId, bob);

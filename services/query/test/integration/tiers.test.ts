@@ -23,6 +23,9 @@ const conversationId = `d_${alice}_${bob}`;
 const old = `d_${alice}_00000000-0000-7000-8000-00000000000c`;
 const newest = { afterSeq: undefined, beforeSeq: undefined, limit: 50, raw: false };
 
+const intervals = [{ fromSeq: 1n, toSeq: undefined }];
+const ahead = new Set([conversationId]);
+
 describe("query over all tiers", () => {
   let servers: TestServers;
   let host: RunningHost;
@@ -97,7 +100,16 @@ describe("query over all tiers", () => {
         answers.push(await core.listRecords(alice, conversationId, { ...newest, beforeSeq: 90n, limit: 20, raw }));
         answers.push(await core.listRecords(alice, old, { ...newest, raw }));
       }
-      answers.push(await core.listConversations(alice, { pageSize: 10, after: undefined }));
+      answers.push(
+        await core.describe(
+          alice,
+          [
+            { conversationId, intervals },
+            { conversationId: old, intervals },
+          ],
+          ahead,
+        ),
+      );
       answers.push(await core.getConversation(bob, conversationId));
       answers.push(await core.getReadReceipts(bob, conversationId, 128n));
     }

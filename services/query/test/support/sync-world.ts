@@ -1,11 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { ListingSources } from "../../src/core/lists.ts";
 import { RecentMoves } from "../../src/core/recent-moves.ts";
 import { byPlace } from "../../src/core/sync/choose.ts";
 import type { SyncSources } from "../../src/core/sync.ts";
 import type { Membership, MoveStore, PlacedLog, RecentLogs } from "../../src/ports/moves.ts";
-import type { Interval } from "../../src/ports.ts";
+import type { Interval, ListedConversation } from "../../src/ports.ts";
 
 const uuid = (n: number) => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 export const ME = uuid(1);
@@ -99,7 +100,8 @@ export class SyncWorld {
     const last = this.#entries.findLast((each) => each.logId === logId && each.streamSequence <= this.stored);
     const before = this.#earlier.get(logId);
     const streamSequence = Math.max(last?.streamSequence ?? 0, before?.streamSequence ?? 0);
-    const lastTimeMs = Math.max(last?.timeMs ?? 0, before?.timeMs ?? 0);
+    const written = this.#entries.filter((each) => each.logId === logId && each.streamSequence <= this.stored);
+    const lastTimeMs = Math.max(before?.timeMs ?? 0, ...written.map(({ timeMs }) => timeMs));
     return streamSequence === 0 ? undefined : { logId, streamSequence, lastTimeMs };
   }
 
@@ -194,6 +196,39 @@ export class SyncWorld {
         heads: async (logIds: readonly string[]) =>
           new Map(logIds.map((logId) => [logId, { seq: this.headSeq(logId), lastTimeMs: 0 }])),
       } as object as SyncSources["store"],
+    };
+  }
+
+  /** What ListConversations reads, besides. */
+  listing(): ListingSources {
+    const byTime = (a: ListedConversation, b: ListedConversation) =>
+      b.lastTimeMs - a.lastTimeMs ||
+      (a.conversationId < b.conversationId ? 1 : Number(a.conversationId === b.conversationId) - 1);
+    const listed = ({ logId, lastTimeMs }: { logId: string; lastTimeMs: number }) => ({
+      conversationId: logId,
+      lastTimeMs,
+    });
+    const lastOf: ListingSources["log"]["lastOf"] = async (logIds) => {
+      this.disturb();
+      const last = logIds.flatMap((logId) => this.#entries.findLast((each) => each.logId === logId) ?? []);
+      const record = ({ logId, seq, timeMs }: Entry) =>
+        create(RecordSchema, { conversationId: logId, seq, acceptedTime: timestampFromMs(timeMs) });
+      return new Map(last.map((each) => [each.logId, { record: record(each), streamSequence: each.streamSequence }]));
+    };
+    return {
+      ...this.sources(),
+      log: { lastOf },
+      store: {
+        directConversations: async (_userId, after, limit) => {
+          this.disturb();
+          const all = this.#direct().map(listed).sort(byTime);
+          return all.filter((each) => after === undefined || byTime(after, each) < 0).slice(0, limit);
+        },
+        lastTimesOf: async (logIds) => {
+          this.disturb();
+          return new Map(logIds.map((logId) => [logId, this.#placeOf(logId)?.lastTimeMs ?? 0]));
+        },
+      },
     };
   }
 

@@ -632,7 +632,8 @@ export const QueryService: GenService<{
     output: typeof ListRecordsResponseSchema;
   },
   /**
-   * Lists the caller's conversations, the latest activity first.
+   * Lists the caller's conversations, the latest activity first. Those that move while the list is read page by page come once more
+   * at its end, so none is missed; the last page may be empty.
    *
    * @generated from rpc oceanchat.query.v1.QueryService.ListConversations
    */
