@@ -27,6 +27,10 @@ import { logIdOf, textEntry, textOf, uuid, writerOf } from "./text-records.ts";
  * Dispatch on its mesh door; this process stands in for auth, group and user, too, which allow everything. Prints one line of JSON.
  */
 
+/** Each has conversations of its own, so that nobody is in another's way. */
+const WAYS = ["jsPublish", "message", "busPublish"] as const;
+type Way = (typeof WAYS)[number];
+
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "3" },
@@ -34,16 +38,16 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     conversations: { type: "string", default: "1,32,256" },
     textBytes: { type: "string", default: "100" },
+    /** Which of them take turns; message alone for a profile. */
+    ways: { type: "string", default: WAYS.join() },
   },
 });
 const time = { seconds: Number(values.seconds), warmUp: Number(values.warmUp) };
 const runs = Number(values.runs);
 const counts = values.conversations.split(",").map(Number);
 const textBytes = Number(values.textBytes);
+const ways = WAYS.filter((way) => values.ways.split(",").includes(way));
 
-/** Each way has conversations of its own, so that nobody is in another's way. */
-const WAYS = ["jsPublish", "message", "busPublish"] as const;
-type Way = (typeof WAYS)[number];
 type Send = (conversation: number) => Promise<void>;
 
 const stream = streamOf(LogEntrySchema);
@@ -132,9 +136,9 @@ async function measureAll(sends: Readonly<Record<Way, Send>>) {
   for (const count of counts) {
     const results: Record<Way, LoopResult[]> = { jsPublish: [], message: [], busPublish: [] };
     for (let run = 0; run < runs; run++) {
-      for (const way of WAYS) results[way].push(await closedLoop(count, time, sends[way]));
+      for (const way of ways) results[way].push(await closedLoop(count, time, sends[way]));
     }
-    figures[count] = Object.fromEntries(WAYS.map((way) => [way, summary(results[way])]));
+    figures[count] = Object.fromEntries(ways.map((way) => [way, summary(results[way])]));
   }
   return figures;
 }

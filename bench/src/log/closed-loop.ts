@@ -22,8 +22,8 @@ export interface LoopTime {
 }
 
 /** More failures than these end the measurement: it would be one of failures. */
-const MAX_FAILED = 500;
-const AFTER_FAILURE_S = 0.1;
+const MAX_FAILED = 5_000;
+const AFTER_FAILURE_S = 0.2;
 
 /** Conversations of which each sends its next record as soon as its last one is acknowledged. */
 class ClosedLoop {

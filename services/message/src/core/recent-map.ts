@@ -2,6 +2,11 @@
 export class RecentMap<V> {
   readonly #limit: number;
   readonly #values = new Map<string, V>();
+  /**
+   * Goes through the keys from the oldest on, each deleted as soon as it was given. One that began anew each time would have to step
+   * over all those that were deleted since the map was last compacted, thousands of a large one.
+   */
+  readonly #oldest = this.#values.keys();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -20,10 +25,8 @@ export class RecentMap<V> {
     this.#values.delete(key);
     this.#values.set(key, value);
     if (this.#values.size <= this.#limit) return;
-    for (const oldest of this.#values.keys()) {
-      this.#values.delete(oldest);
-      return;
-    }
+    const { value: oldest } = this.#oldest.next();
+    if (oldest !== undefined) this.#values.delete(oldest);
   }
 
   delete(key: string): void {
