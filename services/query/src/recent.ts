@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import type { Bus, StreamPosition } from "@oceanchat/runtime/bus-types";
 import { joinedCalls } from "@oceanchat/runtime/joined-calls";
@@ -6,6 +7,8 @@ import type { Logger } from "pino";
 import { RecentMoves } from "./core/recent-moves.ts";
 import { errors } from "./errors.ts";
 import type { RecentLogs, RecentView } from "./ports/moves.ts";
+
+const FORGOTTEN_AT_ONCE = 2000;
 
 /** Whose acknowledgements say what the store has. */
 const WRITER = "persistence-writer";
@@ -104,7 +107,8 @@ class Recent implements RecentLogs {
       const floor = (await this.#bus.ackFloor(this.#stream.name, WRITER)) ?? 0;
       if (createdMs !== this.#createdMs || floor > lastSequence) return;
       if (floor > this.#floor) this.#floor = floor;
-      this.#moves.forget(this.#floor);
+      // In between others get their turn.
+      while (this.#moves.forget(this.#floor, FORGOTTEN_AT_ONCE)) await turn();
       // As many records can't be of more logs.
       if (this.#moves.overflowed && lastSequence - this.#floor <= this.#options.maxLogs)
         this.#following.restart("the store has caught up");

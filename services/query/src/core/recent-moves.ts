@@ -1,5 +1,4 @@
 import { errors } from "../errors.ts";
-import { parseConversationId } from "./access.ts";
 
 /**
  * Which logs have moved lately, as a follower of the whole log tells it, until the store has them. When there are too many it
@@ -50,10 +49,12 @@ export class RecentMoves {
     this.#overflowed = true;
   }
 
-  /** The store has everything up to this stream sequence. */
-  forget(upTo: number): void {
+  /** The store has everything up to this stream sequence. Forgets so many at a time; true when there are more to forget. */
+  forget(upTo: number, atMost: number): boolean {
+    let left = atMost;
     for (const [logId, streamSequence] of this.#moves) {
-      if (streamSequence > upTo) return;
+      if (streamSequence > upTo) return false;
+      if (left-- === 0) return true;
       this.#moves.delete(logId);
       for (const userId of usersOf(logId)) {
         const conversations = this.#direct.get(userId);
@@ -61,6 +62,7 @@ export class RecentMoves {
         if (conversations?.size === 0) this.#direct.delete(userId);
       }
     }
+    return false;
   }
 
   clear(): void {
@@ -85,8 +87,7 @@ export class RecentMoves {
   }
 }
 
+/** Both users of a direct conversation; message has made its id, so it isn't read again. */
 function usersOf(logId: string): readonly string[] {
-  if (!logId.startsWith("d_")) return [];
-  const conversation = parseConversationId(logId);
-  return conversation?.kind === "direct" ? conversation.userIds : [];
+  return logId.startsWith("d_") ? logId.slice(2).split("_") : [];
 }

@@ -66,7 +66,7 @@ export class SyncWorld {
   write(upTo = this.lastSequence, floor = upTo): void {
     this.stored = Math.max(this.stored, upTo);
     this.floor = Math.max(this.floor, floor);
-    this.#recent.forget(this.floor);
+    this.#recent.forget(this.floor, 1_000_000);
   }
 
   join(group: string): void {

@@ -201,7 +201,7 @@ describe("sync", () => {
 
 /** What a device has, and what must hold after each round. */
 describe("sync, whatever happens meanwhile", () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 90; seed++) {
     it(`loses nothing and shows nothing that isn't the user's (seed ${seed})`, async () => {
       const random = randomOf(seed);
       const world = new SyncWorld();
