@@ -14,8 +14,8 @@ import { createGroup, directOf, type LogUser, registerUser } from "./support/log
 import { editing, Recorder, reacting, recalling, saying } from "./support/recorder.ts";
 import { logMesh } from "./support/shared-mesh.ts";
 
-const ROUNDS = Number(process.env.OCEANCHAT_TEST_ROUNDS ?? 5);
-const MESSAGES = 150;
+const ROUNDS = Number(process.env.OCEANCHAT_TEST_ROUNDS ?? 3);
+const MESSAGES = 120;
 
 describe("query while Redis loses everything", () => {
   it("gives the same answers before, meanwhile and after", async function () {

@@ -72,7 +72,26 @@ export const plantedBugs: readonly PlantedBug[] = [
     says: /still wait/,
   },
   {
-    name: "membership-unchecked",
+    name: "membership-unchecked-in-sync",
+    harm: "The device of somebody who was removed from a group is shown what is said there afterwards.",
+    changes: [
+      {
+        file: "services/query/src/core/sync/movers.ts",
+        find: "const intervalsOf = ({ fromSeq, toSeq }: Membership): readonly Interval[] => [{ fromSeq, toSeq }];",
+        replace: "const intervalsOf = (_: Membership): readonly Interval[] => WHOLE;",
+      },
+      {
+        // What is described is asked for once more, which would mend it.
+        file: "services/query/src/core/still-readable.ts",
+        find: "const open = candidates.flatMap(openGroupOf);",
+        replace: "const open = candidates.slice(0, 0).flatMap(openGroupOf);",
+      },
+    ],
+    test: { spec: "tests/log/sync.test.ts", name: "shown nothing of what came after" },
+    says: /C6/,
+  },
+  {
+    name: "membership-unchecked-in-pages",
     harm: "Whoever was removed from a group reads on.",
     changes: [
       {
