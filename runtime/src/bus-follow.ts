@@ -114,7 +114,7 @@ export class Follower implements Following {
 
   /** Follows with one consumer until that is of no use any more; says why. */
   async #follow(): Promise<string> {
-    const { stream } = this.#options;
+    const { stream, subject } = this.#options;
     const position = await positionOf(this.#jsm, stream);
     const first = Math.max(1, await this.#options.from(position));
     const consumer = `follow-${randomBytes(8).toString("hex")}`;
@@ -125,6 +125,7 @@ export class Follower implements Following {
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: first,
+      ...(subject === undefined ? {} : { filter_subject: subject }),
       headers_only: true,
       mem_storage: true,
       num_replicas: 1,

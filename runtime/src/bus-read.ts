@@ -34,12 +34,14 @@ export async function positionOf(jsm: JetStreamManager, stream: string): Promise
   }
 }
 
+const NOT_THERE: ReadonlySet<number> = new Set([JetStreamApiCodes.ConsumerNotFound, JetStreamApiCodes.StreamNotFound]);
+
 /** Up to where a consumer has acknowledged everything. */
 export async function ackFloorOf(jsm: JetStreamManager, stream: string, consumer: string): Promise<number | undefined> {
   try {
     return (await jsm.consumers.info(stream, consumer)).ack_floor.stream_seq;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.ConsumerNotFound) return undefined;
+    if (error instanceof JetStreamApiError && NOT_THERE.has(error.code)) return undefined;
     throw shared.unavailable(`consumer ${consumer} of ${stream} can't be read`, error);
   }
 }

@@ -196,6 +196,8 @@ export interface StreamPosition {
 /** How a stream is followed. */
 export interface FollowOptions {
   readonly stream: string;
+  /** Only messages of this subject or filter. Default: all of the stream. */
+  readonly subject?: string;
   /**
    * Asked whenever following begins: at start, after a lost connection, when the stream was made anew. Gives the sequence of the
    * first message to see. Where it throws it is asked again, in growing intervals.

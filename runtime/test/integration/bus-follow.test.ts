@@ -56,6 +56,23 @@ describe("bus: following a stream", function () {
 
   const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+  it("sees one subject only when it is told so", async () => {
+    const stream = await prepare(bus, roomStream("FOLLOWONE"));
+    await publishNumbers(bus, stream, ["a", "b"], 3);
+    const seen: string[] = [];
+    const subject = stream.subjectOf("room", { id: "b" });
+    const following = bus.follow({
+      stream: "FOLLOWONE",
+      subject,
+      from: async () => 1,
+      handle: (message) => seen.push(message.subject),
+    });
+    followings.push(following);
+    await publishNumbers(bus, stream, ["a", "b"], 1, 3);
+    await following.reached(await bus.position("FOLLOWONE"), 15_000);
+    assert.deepEqual(seen, [subject, subject, subject, subject]);
+  });
+
   it("sees everything from where it is told, once and in order, and what comes then", async () => {
     const desc = roomStream("FOLLOW");
     await bus.ensureStream(desc);

@@ -1,0 +1,115 @@
+import { getOption } from "@bufbuild/protobuf";
+import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
+import {
+  StoredArchiveBlockSchema,
+  StoredHeadSchema,
+  StoredRecordSchema,
+} from "@oceanchat/gen/oceanchat/records/v1/store_pb";
+import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
+import type { Collection, Db } from "mongodb";
+import { type BlockDocument, unpacked } from "./blocks.ts";
+import type { Entry, Note, RecordStore, Tier } from "./ports.ts";
+
+/** Records per read, 64 KiB each at most. */
+const PAGE = 200;
+
+interface RecordDocument {
+  readonly _id: string;
+  readonly conversationId: string;
+  readonly seq: bigint;
+  readonly streamSequence: bigint;
+  readonly record: Uint8Array;
+}
+
+interface HeadDocument {
+  readonly _id: string;
+  readonly headSeq: bigint;
+  readonly streamSequence: bigint;
+  readonly lastRecord: Uint8Array;
+}
+
+/** The message store, for reading only. */
+export interface OpenedStore {
+  readonly store: RecordStore;
+  readonly archive: Tier;
+  close(): Promise<void>;
+}
+
+/** Connects to the message store. */
+export const openStore = (options: MongoOptions): Promise<OpenedStore> =>
+  openMongo(options, (db) => ({ store: storeIn(db), archive: archiveIn(db) }));
+
+function storeIn(db: Db): RecordStore {
+  const records: Collection<RecordDocument> = db.collection(getOption(StoredRecordSchema, collection));
+  const heads: Collection<HeadDocument> = db.collection(getOption(StoredHeadSchema, collection));
+  return {
+    range: (logId, from, to) => storedRecords(records, logId, from, to),
+    async lastSeq(logId) {
+      const last = { sort: { seq: -1 }, projection: { seq: 1 } } as const;
+      return (await reading(() => records.findOne({ conversationId: logId }, last)))?.seq ?? 0n;
+    },
+    async head(logId) {
+      return (await reading(() => heads.findOne({ _id: logId }))) ?? undefined;
+    },
+    async logIds(after, limit) {
+      const found = heads
+        .find({ _id: { $gt: after } }, { projection: { _id: 1 } })
+        .sort({ _id: 1 })
+        .limit(limit);
+      return (await reading(() => found.toArray())).map(({ _id }) => _id);
+    },
+  };
+}
+
+async function* storedRecords(
+  records: Collection<RecordDocument>,
+  logId: string,
+  from: bigint,
+  to: bigint,
+): AsyncGenerator<Entry> {
+  for (let next = from; next <= to; ) {
+    const found = await reading(() =>
+      records
+        .find(
+          { conversationId: logId, seq: { $gte: next, $lte: to } },
+          { projection: { seq: 1, streamSequence: 1, record: 1 } },
+        )
+        .sort({ seq: 1 })
+        .limit(PAGE)
+        .toArray(),
+    );
+    for (const { _id: key, seq, streamSequence, record: bytes } of found) yield { key, seq, streamSequence, bytes };
+    const last = found.at(-1);
+    if (last === undefined || found.length < PAGE) return;
+    next = last.seq + 1n;
+  }
+}
+
+function archiveIn(db: Db): Tier {
+  const blocks: Collection<BlockDocument> = db.collection(getOption(StoredArchiveBlockSchema, collection));
+  return {
+    range: (logId, from, to, note) => archivedRecords(blocks, logId, from, to, note),
+    async lastSeq(logId) {
+      const last = { sort: { fromSeq: -1 }, projection: { toSeq: 1 } } as const;
+      return (await reading(() => blocks.findOne({ conversationId: logId }, last)))?.toSeq ?? 0n;
+    },
+  };
+}
+
+/** One block at a time. */
+async function* archivedRecords(
+  blocks: Collection<BlockDocument>,
+  logId: string,
+  from: bigint,
+  to: bigint,
+  note: Note,
+): AsyncGenerator<Entry> {
+  let after = 0n;
+  for (;;) {
+    const filter = { conversationId: logId, fromSeq: { $gt: after, $lte: to }, toSeq: { $gte: from } };
+    const block = await reading(() => blocks.findOne(filter, { sort: { fromSeq: 1 } }));
+    if (block === null) return;
+    after = block.fromSeq;
+    for (const entry of unpacked(block, note)) if (entry.seq >= from && entry.seq <= to) yield entry;
+  }
+}
