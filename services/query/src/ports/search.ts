@@ -34,8 +34,8 @@ export interface MessageQuery {
 /** The writer's index of what messages say; some moments behind, and ahead of the records at other moments. */
 export interface SearchIndex {
   /**
-   * Messages of these conversations, the newest of all of them, at most `limit` of each; not sorted. Few conversations are looked
-   * up one by one, many at once, which costs less but reads everything that matches.
+   * Messages of these conversations, the newest of all of them, at most `limit` of each; not sorted. Few conversations, and
+   * the beginning of a word, are looked up one by one; many at once, which costs less but reads everything that matches.
    */
   search(conversations: readonly SearchedConversation[], query: MessageQuery): Promise<readonly FoundMessage[]>;
 }

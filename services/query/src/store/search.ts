@@ -1,4 +1,5 @@
 import { shared } from "@oceanchat/runtime/fail";
+import { inTurns } from "@oceanchat/runtime/in-turns";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { WordQuery } from "@oceanchat/runtime/words";
 import { type Collection, type Document, type Filter, MongoServerError } from "mongodb";
@@ -7,6 +8,8 @@ import type { Interval } from "../ports.ts";
 
 /** Up to so many conversations are looked up singly: each by the index in its order, as far as the page goes. */
 const SINGLY = 16;
+/** Such look-ups beside each other. */
+const AT_ONCE = 4;
 /** How long the store may look, in milliseconds. */
 const SEARCH_MS = 5_000;
 const MAX_TIME_EXPIRED = 50;
@@ -35,10 +38,15 @@ export function searchIn(entries: Collection<SearchEntryDocument>): SearchIndex 
   return {
     async search(conversations, query) {
       const filters = conversations.map((each) => filterOf(each, query));
-      const found =
-        filters.length > SINGLY
-          ? await find({ $or: filters }, { acceptedTime: -1, conversationId: -1, seq: -1 }, query.limit)
-          : (await Promise.all(filters.map((each) => find(each, { acceptedTime: -1, seq: -1 }, query.limit)))).flat();
+      const found: SearchEntryDocument[] = [];
+      // The beginning of a word always: asked for in many conversations at once, embedded stores walk through all that there are.
+      if (filters.length <= SINGLY || query.words.some(({ prefix }) => prefix)) {
+        await inTurns(filters, AT_ONCE, async (each) => {
+          found.push(...(await find(each, { acceptedTime: -1, seq: -1 }, query.limit)));
+        });
+      } else {
+        found.push(...(await find({ $or: filters }, { acceptedTime: -1, conversationId: -1, seq: -1 }, query.limit)));
+      }
       return found.flatMap(({ conversationId, seq, acceptedTime }): FoundMessage[] =>
         acceptedTime === undefined ? [] : [{ conversationId, seq, acceptedTimeMs: acceptedTime.getTime() }],
       );
