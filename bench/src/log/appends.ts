@@ -61,7 +61,7 @@ function bareRecords(way: Way) {
     next(conversation: number) {
       const known = ready.get(conversation) ?? {
         subject: stream.subjectOf("conversation", { id: logIdOf(numberOf(way, conversation)) }),
-        data: toBinary(LogEntrySchema, textEntry(1_000_000, numberOf(way, conversation), 1_000, textBytes)),
+        data: toBinary(LogEntrySchema, textEntry(1_000_000, numberOf(way, conversation), 1_000, textOf(1, textBytes))),
       };
       ready.set(conversation, known);
       const messageId = `${writerOf(numberOf(way, conversation))}:${uuid(serial++)}`;

@@ -37,7 +37,7 @@ function numbersAt(line: unknown, path: string): number[] {
   });
 }
 
-const WIDTH = 44;
+const WIDTH = 50;
 
 /** The head of the table. */
 export const HEAD = row(["", "min", "median", "max", "ceiling", "of it", ""]);
@@ -52,7 +52,7 @@ export function figureRow({ name, unit, spread, ceiling, share, atLeast }: Figur
     ceiling === undefined ? "" : shown(ceiling.median),
     of,
   ];
-  return row([`${name}, ${unit}`, ...cells, verdict(share, atLeast)]);
+  return row([unit === "" ? name : `${name}, ${unit}`, ...cells, verdict(share, atLeast)]);
 }
 
 /** Whether everything that is demanded was reached. */
@@ -71,5 +71,6 @@ function row([name = "", ...cells]: readonly string[]): string {
 
 function shown(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString("en");
+  if (Number.isInteger(value)) return String(value);
   return value.toFixed(value >= 10 ? 1 : 2);
 }

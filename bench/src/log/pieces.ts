@@ -36,6 +36,7 @@ function appendsOver(conversations: number, atLeast?: number): FigureSpec[] {
       ceiling,
       ...(atLeast === undefined ? {} : { atLeast }),
     },
+    { name: name("its sends that failed"), unit: "", at: at("message.failed") },
     { name: name("its p50"), unit: "ms", at: at("message.p50Ms"), ceiling: at("jsPublish.p50Ms") },
     { name: name("its p99"), unit: "ms", at: at("message.p99Ms"), ceiling: at("jsPublish.p99Ms") },
   ];
@@ -56,6 +57,15 @@ function pagesFrom(): FigureSpec[] {
       ceiling: `bareFind.${bare}.${percentile}Ms`,
     })),
   );
+}
+
+function searchesBy(what: string, at: string): FigureSpec[] {
+  return [
+    { name: `${what}, everywhere, p50`, unit: "ms", at: `${at}.all.p50Ms` },
+    { name: `${what}, everywhere, p99`, unit: "ms", at: `${at}.all.p99Ms` },
+    { name: `${what}, in one conversation, p50`, unit: "ms", at: `${at}.one.p50Ms` },
+    { name: `${what}, in one conversation, p99`, unit: "ms", at: `${at}.one.p99Ms` },
+  ];
 }
 
 /** All of them, in the order in which they run. */
@@ -105,5 +115,33 @@ export const PIECES: readonly Piece[] = [
     quickArgs: ["--records", "20000", "--pages", "20"],
     limitSeconds: 300,
     figures: pagesFrom(),
+  },
+  {
+    name: "search",
+    script: "search.ts",
+    args: ["--messages", "200000", "--conversations", "1000", "--searches", "30"],
+    quickArgs: ["--messages", "2000", "--conversations", "50", "--searches", "3"],
+    limitSeconds: 300,
+    figures: [
+      ...searchesBy("frequent words", "frequentWord"),
+      ...searchesBy("rare words", "rareWord"),
+      ...searchesBy("the beginning of a rare word", "rareBeginning"),
+    ],
+  },
+  {
+    name: "bytes",
+    script: "bytes.ts",
+    args: ["--messages", "50000"],
+    quickArgs: ["--messages", "2000"],
+    limitSeconds: 120,
+    figures: [
+      { name: "the text", unit: "bytes a message", at: "text" },
+      { name: "in the log, on disk", unit: "bytes a message", at: "log" },
+      { name: "its document in the store", unit: "bytes a message", at: "documents.records" },
+      { name: "all in the store, on disk", unit: "bytes a message", at: "onDisk.withoutSearch" },
+      { name: "what search adds, on disk", unit: "bytes a message", at: "onDisk.search" },
+      { name: "its document for search", unit: "bytes a message", at: "documents.search_entries" },
+      { name: "newest in Redis", unit: "bytes a conversation", at: "tailPerConversation" },
+    ],
   },
 ];

@@ -27,7 +27,7 @@ function rankOf(random: number): number {
 }
 
 /** The text of a message, the same in each run. */
-function textOf(message: number): string {
+export function textOf(message: number): string {
   let state = (message + 1) * 48_271;
   const next = () => {
     state = (state * 48_271) % 2_147_483_647;

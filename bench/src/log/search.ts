@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,6 +11,7 @@ import { publicClient } from "@oceanchat/runtime/testing-public";
 import { createTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { MongoClient } from "mongodb";
 import { Latencies } from "../latency.ts";
+import { bytesIn } from "./bytes-in.ts";
 import { DATABASE, startQuery } from "./query-process.ts";
 import { alice, conversationAt, fillStore, wordAt } from "./search-store.ts";
 
@@ -40,15 +41,6 @@ const KINDS: Readonly<Record<string, (n: number) => string>> = {
   frequentAndRare: (n) => `${wordAt(3)} ${wordAt(2_000 + n)}`,
   nothing: (n) => `xxabsent${n} xxabsent${n}`,
 };
-
-async function bytesIn(folder: string): Promise<number> {
-  let bytes = 0;
-  for (const { name, parentPath } of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const found = await stat(join(parentPath, name)).catch(() => undefined); // gone meanwhile
-    if (found?.isFile() === true) bytes += found.size;
-  }
-  return bytes;
-}
 
 async function measureAll(port: number, token: string) {
   const client = publicClient(QueryService, port, token);

@@ -19,10 +19,10 @@ export function logIdOf(conversation: number): string {
 export const textOf = (n: number, bytes: number) => `${n} `.padEnd(bytes, "lorem ipsum ");
 
 /** The n-th record of all, the seq-th of its conversation: a text, as message would append it. */
-export function textEntry(n: number, conversation: number, seq: number, bytes: number): LogEntry {
+export function textEntry(n: number, conversation: number, seq: number, text: string): LogEntry {
   const conversationId = logIdOf(conversation);
   const direct = conversationId.startsWith("d_");
-  const kind = { case: "text", value: { text: textOf(n, bytes) } } as const;
+  const kind = { case: "text", value: { text } } as const;
   return create(LogEntrySchema, {
     record: {
       conversationId,

@@ -1,17 +1,16 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
-import { streamOf } from "@oceanchat/runtime/streams";
 import { testHost } from "@oceanchat/runtime/testing";
 import { type Db, type Document, MongoClient } from "mongodb";
 import { logBacklog } from "../backlog.ts";
 import { sampleUsage, type Usage, usageBetween } from "../usage.ts";
 import { childProcesses } from "./child-processes.ts";
+import { fillLog } from "./fill-log.ts";
 import { startServiceProcess } from "./service-process.ts";
-import { textEntry } from "./text-records.ts";
+import { textOf } from "./text-records.ts";
 
 /*
  * How fast persistence-writer stores a backlog, beside a bare insertMany of the same documents into a collection with the
@@ -22,7 +21,6 @@ import { textEntry } from "./text-records.ts";
 /** As persistence-writer has it. */
 const LANES = 4;
 const BATCH = 2000;
-const IN_FLIGHT = 256;
 const POLL_MS = 25;
 const DATABASE = "oceanchat";
 
@@ -41,24 +39,6 @@ const sizes = {
   conversations: Number(values.conversations),
   textBytes: Number(values.textBytes),
 };
-
-/** Puts the records of a run into the log. */
-async function publishAll(bus: Bus, run: number): Promise<void> {
-  const stream = streamOf(LogEntrySchema);
-  const end = (run + 1) * sizes.records;
-  for (let from = run * sizes.records; from < end; from += IN_FLIGHT) {
-    const numbers = Array.from({ length: Math.min(IN_FLIGHT, end - from) }, (_, index) => from + index);
-    await Promise.all(
-      numbers.map((n) => {
-        const seq = Math.floor(n / sizes.conversations) + 1;
-        const entry = textEntry(n, n % sizes.conversations, seq, sizes.textBytes);
-        const id = entry.record?.conversationId ?? "";
-        const options = { expectStream: stream.name, messageId: `bench:${n}`, timeoutMs: 30_000 };
-        return bus.publish(stream.subjectOf("conversation", { id }), toBinary(LogEntrySchema, entry), options);
-      }),
-    );
-  }
-}
 
 /** CPU of each process, in microseconds per record; that of all others, in CPUs. */
 function cpuOf(usage: Usage, records: number) {
@@ -111,7 +91,8 @@ async function insertBare(db: Db, documents: readonly Document[]) {
 
 /** One run: the writer, then the bare insert of what it has stored. */
 async function measure(servers: TestServers, bus: Bus, db: Db, run: number) {
-  await publishAll(bus, run);
+  const { records: count, conversations, textBytes } = sizes;
+  await fillLog(bus, { from: run * count, count, conversations, textOf: (n) => textOf(n, textBytes) });
   const writer = await runWriter(servers);
   const documents = await db.collection("records").find().sort({ streamSequence: 1 }).toArray();
   if (documents.length !== sizes.records) throw new Error(`${documents.length} of ${sizes.records} are stored`);
