@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
 import { check } from "./checker.ts";
 import { atRest, loggedOf } from "./support/at-rest.ts";
 import { Load, memoryOf, untilStored } from "./support/load.ts";
@@ -152,29 +150,24 @@ describe("the message log when it is full", () => {
   it("refuses, accepts nothing falsely, and goes on when there is room", async function () {
     this.timeout(120_000);
     const { mesh, users, conversationIds, recorder, settle } = await begin();
-    const nats = await connect({ servers: mesh.mesh.endpoints.infra.nats });
-    try {
-      const jsm = await jetstreamManager(nats);
-      const { config, state } = await jsm.streams.info("LOG");
-      await jsm.streams.update("LOG", { ...config, max_bytes: state.bytes + 40_000 });
-      for (let number = 0; number < 120; number++) {
-        const [user, conversationId] = [users[number % 2], conversationIds[number % CONVERSATIONS]];
-        assert.ok(user !== undefined && conversationId !== undefined);
-        const operation = recorder.begin(saying(user, conversationId, `${number} ${"x".repeat(1000)}`));
-        await recorder.try(operation, { instance: number });
-      }
-      const { tries } = recorder.counts();
-      assert.deepEqual(Object.keys(tries).sort(), ["OVERLOADED", "ok"]);
-      assert.ok((tries.ok ?? 0) > 5 && (tries.OVERLOADED ?? 0) > 5, JSON.stringify(tries));
-      await jsm.streams.update("LOG", { ...config });
-      for (const operation of recorder.operations) {
-        if (operation.tries.every(({ outcome }) => outcome.kind !== "ok")) await recorder.resolve(operation);
-      }
-      const counts = await settle();
-      assert.equal(counts.ok, 120);
-      report(counts);
-    } finally {
-      await nats.close();
+    const { jsm } = mesh;
+    const { config, state } = await jsm.streams.info("LOG");
+    await jsm.streams.update("LOG", { ...config, max_bytes: state.bytes + 40_000 });
+    for (let number = 0; number < 120; number++) {
+      const [user, conversationId] = [users[number % 2], conversationIds[number % CONVERSATIONS]];
+      assert.ok(user !== undefined && conversationId !== undefined);
+      const operation = recorder.begin(saying(user, conversationId, `${number} ${"x".repeat(1000)}`));
+      await recorder.try(operation, { instance: number });
     }
+    const { tries } = recorder.counts();
+    assert.deepEqual(Object.keys(tries).sort(), ["OVERLOADED", "ok"]);
+    assert.ok((tries.ok ?? 0) > 5 && (tries.OVERLOADED ?? 0) > 5, JSON.stringify(tries));
+    await jsm.streams.update("LOG", { ...config });
+    for (const operation of recorder.operations) {
+      if (operation.tries.every(({ outcome }) => outcome.kind !== "ok")) await recorder.resolve(operation);
+    }
+    const counts = await settle();
+    assert.equal(counts.ok, 120);
+    report(counts);
   });
 });

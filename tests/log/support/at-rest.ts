@@ -25,6 +25,7 @@ export async function atRest(
   const logIds = [...conversationIds, ...users.map(({ userId }) => `u_${userId}`)];
   const stream = (await Promise.all(logIds.map((logId) => loggedOf(mesh, logId)))).flat();
   const store = await storedOf(mesh, logIds, stream.length, waitMs);
+  await untilWritten(mesh, waitMs);
   const memberships = new Memberships(stream);
   // One in which nobody has ever said anything doesn't exist.
   const begun = conversationIds.filter((each) => stream.some(({ conversationId }) => conversationId === each));
@@ -71,6 +72,15 @@ export async function storedOf(
     return [...groupBy(entries, ({ conversationId }) => conversationId).values()].flatMap((log) =>
       log.sort((a, b) => a.seq - b.seq),
     );
+  }
+}
+
+/** Waits until the writers have finished with everything that is in the log: heads and lists are moved after the records. */
+export async function untilWritten({ jsm }: Pick<LogMesh, "jsm">, waitMs = REST_MS): Promise<{ records: number }> {
+  for (const began = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const { num_pending, num_ack_pending, delivered } = await jsm.consumers.info("LOG", "persistence-writer");
+    if (num_pending + num_ack_pending === 0) return { records: delivered.consumer_seq };
+    if (Date.now() - began > waitMs) throw new Error(`${num_pending + num_ack_pending} records still wait`);
   }
 }
 

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { type Mesh, startMesh } from "@oceanchat/infra/supervisor";
@@ -27,6 +29,7 @@ export interface LogMesh {
   /** The message store's server. */
   readonly storeServer: TestServers;
   readonly mongo: MongoClient;
+  readonly jsm: JetStreamManager;
   /** Commands as a router hands them on; in their order for each address. */
   readonly commands: Calls<typeof MessageMeshService.method.dispatch>;
   /** The mesh doors of the instances of message. */
@@ -58,9 +61,12 @@ export async function startLogMesh(): Promise<LogMesh> {
     undo.push(() => mesh.stop());
     const mongo = await MongoClient.connect(storeServer.mongodbUrl, { useBigInt64: true });
     undo.push(() => mongo.close());
+    const nats = await connectNats({ servers: mesh.endpoints.infra.nats, maxReconnectAttempts: -1 });
+    undo.push(() => nats.close());
+    const jsm = await jetstreamManager(nats);
     const host = testHost("test");
     undo.push(() => host.stop());
-    return { ...(await connect(mesh, host)), mesh, storeServer, mongo, stop };
+    return { ...(await connect(mesh, host)), mesh, storeServer, mongo, jsm, stop };
   } catch (error) {
     await stop();
     throw error;
