@@ -68,6 +68,22 @@ function searchesBy(what: string, at: string): FigureSpec[] {
   ];
 }
 
+function syncsOf(): FigureSpec[] {
+  const rounds = [
+    { name: "the first time", at: "first" },
+    { name: "all have moved", at: "stored" },
+    { name: "all have moved, not stored yet", at: "inTheLog" },
+    { name: "nothing has moved", at: "nothing" },
+  ];
+  return rounds.flatMap(({ name, at }) =>
+    ["p50", "p99"].map((percentile) => ({
+      name: `sync of 1,000 conversations, ${name}, ${percentile}`,
+      unit: "ms",
+      at: `${at}.pagesOf1000.${percentile}Ms`,
+    })),
+  );
+}
+
 /** All of them, in the order in which they run. */
 export const PIECES: readonly Piece[] = [
   {
@@ -143,5 +159,13 @@ export const PIECES: readonly Piece[] = [
       { name: "its document for search", unit: "bytes a message", at: "documents.search_entries" },
       { name: "newest in Redis", unit: "bytes a conversation", at: "tailPerConversation" },
     ],
+  },
+  {
+    name: "sync",
+    script: "sync.ts",
+    args: ["--conversations", "1000", "--messages", "20", "--rounds", "20"],
+    quickArgs: ["--conversations", "100", "--messages", "3", "--rounds", "2"],
+    limitSeconds: 300,
+    figures: syncsOf(),
   },
 ];
