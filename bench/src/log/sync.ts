@@ -1,7 +1,6 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { toBinary } from "@bufbuild/protobuf";
-import type { Client } from "@connectrpc/connect";
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { QueryService, SyncResponseSchema } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
@@ -39,7 +38,7 @@ const rounds = Number(values.rounds);
 const log = pino({ level: "warn" }, process.stderr);
 const WRITER = "persistence-writer";
 
-type Asker = Client<typeof QueryService>;
+type Asker = ReturnType<typeof publicClient<typeof QueryService>>;
 
 async function roundOf(client: Asker, since: string, pageSize: number) {
   let cursor = since;
