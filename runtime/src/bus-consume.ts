@@ -1,24 +1,14 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
-import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { type Burial, burialOf, bury } from "./bus-bury.ts";
 import { Delivery } from "./bus-delivery.ts";
 import { defaultRetryDelayMs, Lanes } from "./bus-lanes.ts";
 import type { Link } from "./bus-link.ts";
 import { Puller } from "./bus-pull.ts";
-import {
-  type ConsumeOptions,
-  type Consumption,
-  type Outcome,
-  PublishError,
-  type Published,
-  type PublishOptions,
-} from "./bus-types.ts";
+import type { ConsumeOptions, Consumption, Delivered, Outcome, Published, PublishOptions } from "./bus-types.ts";
 import { shared } from "./fail.ts";
 import type { DeclaredStream } from "./streams.ts";
 
-const MAX_REASON = 1000;
 const SLOW_BATCH_MS = 30_000;
 /** The lane of what goes to the dead unhandled. */
 const UNDELIVERABLE = "\0undeliverable";
@@ -34,6 +24,8 @@ export interface ConsumeDependencies {
   readonly maxDeliver: number;
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published>;
   recreate(): Promise<void>;
+  /** The letter for a message that is given up. Default, and where it gives none: one that names this stream and consumer. */
+  burialOf?(message: Delivered, reason: string): Burial | undefined;
   /** Called once it has stopped. */
   onStopped(consumption: Consumption): void;
 }
@@ -164,29 +156,9 @@ export class LaneConsumption implements Consumption {
   /** Moves a message to the DEAD stream: stored there first, acknowledged then. */
   async #bury(message: Delivery, reason: string): Promise<void> {
     const { stream, consumer } = this.#options;
-    const { dead, link } = this.#needs;
-    const letter = create(DeadLetterSchema, {
-      stream,
-      consumer,
-      reason: reason.slice(0, MAX_REASON),
-      subject: message.subject,
-      sequence: BigInt(message.sequence),
-      deliveries: message.deliveries,
-      deadTime: timestampFromMs(Date.now()),
-      payload: message.data,
-    });
-    const subject = dead.subjectOf("letter", { stream });
-    const messageId = `${stream}:${message.sequence}:${consumer}`;
-    const options = { expectStream: dead.name, messageId, traceparent: message.traceparent };
-    try {
-      await this.#needs.publish(subject, toBinary(DeadLetterSchema, letter), options);
-    } catch (error) {
-      if (!(error instanceof PublishError) || error.kind !== "refused" || letter.payload.length === 0) throw error;
-      // Too large with its envelope: where it came from and why is worth keeping without the payload.
-      letter.reason = `${letter.reason} (payload of ${letter.payload.length} bytes dropped: ${error.message})`;
-      letter.payload = new Uint8Array();
-      await this.#needs.publish(subject, toBinary(DeadLetterSchema, letter), options);
-    }
+    const { dead, link, publish } = this.#needs;
+    const burial = this.#needs.burialOf?.(message, reason) ?? burialOf(this.#options, message, reason);
+    await bury(burial, dead, message.traceparent, publish);
     link.log.error({ stream, consumer, sequence: message.sequence, reason }, "bus: a message is dead");
     this.#settle(message);
   }

@@ -262,8 +262,9 @@ export interface Bus {
    */
   onSignal(subject: string, handler: (data: Uint8Array, subject: string) => void, queue?: string): () => void;
   /**
-   * Starts to consume; after `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison
-   * goes.
+   * Starts to consume; after `ensureConsumer` of the consumer and `ensureStream(DeadLetterSchema)`, where poison goes and
+   * whence an operator gives it back: what this consumer has given up comes to its `handle` again, singly and beside the
+   * stream's own messages.
    */
   consume(options: ConsumeOptions): Promise<Consumption>;
   /** Whether the connection is up, for readiness. */

@@ -1,12 +1,13 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
-import { LaneConsumption } from "./bus-consume.ts";
+import { DeadLetterSchema, ReplayedLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { type ConsumeDependencies, LaneConsumption } from "./bus-consume.ts";
 import { Follower } from "./bus-follow.ts";
 import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
 import { PublishWindow } from "./bus-publish.ts";
 import { ackFloorOf, positionOf, readFrom, readOne } from "./bus-read.ts";
 import { readLast } from "./bus-read-last.ts";
+import { Replay, replaySpec } from "./bus-replay.ts";
 import { ensureConsumer, ensureStream } from "./bus-setup.ts";
 import type {
   Bus,
@@ -70,7 +71,10 @@ class NatsBus implements Bus {
   async ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
     const stream = streamOf(desc);
     await ensureStream(this.#jsm, stream, { ...this.#overrides, ...overrides });
-    if (desc.typeName === DeadLetterSchema.typeName) this.#dead = stream;
+    if (desc.typeName !== DeadLetterSchema.typeName) return;
+    this.#dead = stream;
+    // What the dead come back through.
+    await this.ensureStream(ReplayedLetterSchema, overrides);
   }
 
   async ensureConsumer(desc: DescMessage, spec: ConsumerSpec): Promise<void> {
@@ -144,14 +148,35 @@ class NatsBus implements Bus {
     if (spec === undefined) throw new TypeError(`ensureConsumer(${consumer}) comes before consume`);
     if (this.#dead === undefined) throw new TypeError("ensureStream(DeadLetterSchema) comes before consume");
     if (options.exclusive === true) await this.#jsm.consumers.reset(stream, consumer);
+    const replay = new Replay(options, (from, sequence) => this.bySequence(from, sequence, { leader: true }));
+    const again = replaySpec(stream, spec);
+    await this.ensureConsumer(ReplayedLetterSchema, again);
+    const running = this.#start(options, spec, this.#dead);
+    const replaying = this.#start(replay.consumeOptions(), again, this.#dead, (message, why) =>
+      replay.burialOf(message, why),
+    );
+    return {
+      lag: () => running.lag(),
+      held: () => running.held(),
+      stop: async (drainMs) => void (await Promise.all([running.stop(drainMs), replaying.stop(drainMs)])),
+    };
+  }
+
+  #start(
+    options: ConsumeOptions,
+    spec: ConsumerSpec,
+    dead: DeclaredStream,
+    burialOf?: ConsumeDependencies["burialOf"],
+  ): Consumption {
     const consumption = new LaneConsumption(options, {
       link: this.#link,
       jsm: this.#jsm,
-      dead: this.#dead,
+      dead,
       ackWaitMs: spec.ackWaitMs,
       maxDeliver: spec.maxDeliver,
       publish: (subject, data, publishOptions) => this.#window.publish(subject, data, publishOptions),
-      recreate: () => ensureConsumer(this.#jsm, stream, spec),
+      recreate: () => ensureConsumer(this.#jsm, options.stream, spec),
+      ...(burialOf === undefined ? {} : { burialOf }),
       onStopped: (stopped) => this.#consumptions.delete(stopped),
     });
     this.#consumptions.add(consumption);

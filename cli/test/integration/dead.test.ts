@@ -73,6 +73,68 @@ describe("oceanchat dead on a real NATS", function () {
     assert.equal(code, 1);
   });
 
+  /** Consumes the log; what it doesn't want dies. */
+  const consume = async (consumer: string, wants: () => boolean) => {
+    const seen: string[] = [];
+    await at.bus.ensureConsumer(LogEntrySchema, {
+      name: consumer,
+      ackWaitMs: 30_000,
+      maxAckPending: 100,
+      maxDeliver: -1,
+    });
+    const consumption = await at.bus.consume({
+      ...{ stream: "LOG", consumer, lanes: 1, laneOf: () => 0, maxBatch: 1, maxInFlight: 10 },
+      handle: async ([message]) => {
+        if (!wants()) return [{ dead: "unwanted" }];
+        seen.push(message?.messageId ?? "");
+        return ["ack"];
+      },
+    });
+    return { seen, consumption };
+  };
+
+  const until = async (condition: () => boolean | Promise<boolean>) => {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+
+  it("gives letters back to the consumer that gave them up: one, then all of it", async () => {
+    let wanted = false;
+    const entry = toBinary(LogEntrySchema, create(LogEntrySchema, { record: decoded(recordBytes(1n)) }));
+    for (const messageId of ["one", "other"]) {
+      await at.bus.publish("log.1.c.replayed", entry, { expectStream: "LOG", messageId });
+    }
+    const [worker, bystander] = [await consume("picky", () => wanted), await consume("bystander", () => true)];
+    const letters = async () => {
+      const { out } = await runCli(at.env, "dead", "list", "--stream", "LOG", "--json");
+      const all = out
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      return all.filter(({ consumer }) => consumer === "picky");
+    };
+    await until(async () => (await letters()).length === 2);
+    const [first, second] = await letters();
+    wanted = true;
+    const one = await runCli(at.env, "dead", "replay", first.sequence);
+    assert.equal(one.out, `${first.sequence}  given back to LOG/picky\n`);
+    assert.equal(one.errors, "1 given back\n");
+    assert.equal(one.code, 0);
+    await until(() => worker.seen.length === 1);
+    const all = await runCli(at.env, "dead", "replay", "--all", "--stream", "LOG", "--consumer", "picky");
+    assert.deepEqual(all.out.trimEnd().split("\n"), [
+      `${first.sequence}  was given back to LOG/picky a moment ago`,
+      `${second.sequence}  given back to LOG/picky`,
+    ]);
+    assert.equal(all.code, 0);
+    await until(() => worker.seen.length === 2);
+    await Promise.all([worker, bystander].map(({ consumption }) => consumption.stop()));
+    assert.deepEqual(worker.seen, ["one", "other"]);
+    assert.deepEqual(bystander.seen, ["one", "other"], "whoever had no trouble gets nothing twice");
+    const missing = await runCli(at.env, "dead", "replay", "9999");
+    assert.equal(missing.out, "9999  is no dead letter\n");
+    assert.equal(missing.code, 1);
+  });
+
   it("gives nothing back that nobody takes", async () => {
     const sequence = await bury({ stream: "GONE", subject: "x" });
     const { code, out } = await runCli(at.env, "dead", "replay", String(sequence));
