@@ -90,7 +90,7 @@ function archiveIn(db: Db): Tier {
   return {
     range: (logId, from, to, note) => archivedRecords(blocks, logId, from, to, note),
     async lastSeq(logId) {
-      const last = { sort: { fromSeq: -1 }, projection: { toSeq: 1 } } as const;
+      const last = { sort: { toSeq: -1 }, projection: { toSeq: 1 } } as const;
       return (await reading(() => blocks.findOne({ conversationId: logId }, last)))?.toSeq ?? 0n;
     },
   };
@@ -104,12 +104,11 @@ async function* archivedRecords(
   to: bigint,
   note: Note,
 ): AsyncGenerator<Entry> {
-  let after = 0n;
-  for (;;) {
-    const filter = { conversationId: logId, fromSeq: { $gt: after, $lte: to }, toSeq: { $gte: from } };
-    const block = await reading(() => blocks.findOne(filter, { sort: { fromSeq: 1 } }));
-    if (block === null) return;
-    after = block.fromSeq;
+  for (let next = from; ; ) {
+    const behind = { conversationId: logId, toSeq: { $gte: next } };
+    const block = await reading(() => blocks.findOne(behind, { sort: { toSeq: 1 } }));
+    if (block === null || block.fromSeq > to) return;
+    next = block.toSeq + 1n;
     for (const entry of unpacked(block, note)) if (entry.seq >= from && entry.seq <= to) yield entry;
   }
 }
