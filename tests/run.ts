@@ -20,14 +20,14 @@ function suites(): Suite[] {
   const packages = ["infra", "runtime", "cli", ...services];
   const unit = [...packages.map((folder) => `${folder}/test/unit/**/*.test.ts`), "tests/unit/**/*.test.ts"];
   return [
-    { name: "unit", spec: unit.join(","), limitMs: 120_000 },
+    { name: "unit", spec: unit.join(","), limitMs: 240_000 },
     { name: "push-providers", spec: "tests/push-providers/test/**/*.test.ts", limitMs: 120_000 },
     ...packages
       .filter((folder) => existsSync(join(root, folder, "test/integration")))
       .map((folder) => ({
         name: `integration ${folder}`,
         spec: `${folder}/test/integration/**/*.test.ts`,
-        limitMs: 300_000,
+        limitMs: 420_000,
       })),
     { name: "message log", spec: "tests/log/**/*.test.ts", limitMs: 420_000 },
     { name: "end to end", spec: "tests/e2e/**/*.test.ts", limitMs: 600_000 },
