@@ -88,7 +88,7 @@ describe("bad input", () => {
         "ERROR_REASON_CONVERSATION_NOT_FOUND",
       ],
       ["an unknown path", () => alice.call("GET", "/nothing/here"), 404, "ERROR_REASON_UNIMPLEMENTED"],
-      ["a method that is only in the contract", () => alice.call("GET", "/sync"), 501, "ERROR_REASON_UNIMPLEMENTED"],
+      ["a method that is only in the contract", () => alice.call("GET", "/friends"), 501, "ERROR_REASON_UNIMPLEMENTED"],
       [
         "a body over 1 MiB",
         () =>
@@ -146,7 +146,7 @@ describe("bad input", () => {
     });
 
     it("answers a command that is only in the contract with UNIMPLEMENTED and lives on", async () => {
-      const event = await socket.request({ case: "sync", value: { cursor: "" } });
+      const event = await socket.request({ case: "setStatus", value: {} });
       assert.ok(event.case === "error" && event.value.reason === "ERROR_REASON_UNIMPLEMENTED");
       await assertAlive();
     });
