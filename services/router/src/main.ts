@@ -1,4 +1,3 @@
-import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
@@ -15,7 +14,6 @@ import { routerMeshHandlers } from "./service.ts";
 /** Starts the router. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(routerKeys, host.env);
-  const validate = createRequestValidator();
   const message = await openMessage(host, config);
   const breaker = () => new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs });
   const exchange = createExchange({
@@ -24,7 +22,7 @@ export async function start(host: Host): Promise<void> {
       query: { port: await openQuery(host, config), breaker: breaker() },
     },
     limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
-    validate: (packet) => validate(ClientPacketSchema, packet),
+    validate: createRequestValidator(),
     now: host.now,
     onDefect: (cause, { connectionId, userId }) =>
       host.log.error({ err: cause, connectionId, userId }, "a packet failed"),

@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { type ClientPacket, DoneSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import { DoneSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import type { Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
+import type { RequestValidator } from "@oceanchat/runtime/validate";
 import { errors } from "../errors.ts";
 import type { CommandPort, Dispatch, Result } from "../ports.ts";
 import type { Breaker, Outcome } from "./breaker.ts";
@@ -15,7 +16,7 @@ import {
   routes,
 } from "./commands.ts";
 import type { Limiter } from "./limiter.ts";
-import { type ClientCommand, errorEvent, readPacket, type ServerEvent, writePacket } from "./packets.ts";
+import { type ClientCommand, errorEvent, readPacket, type ServerEvent, schemaOf, writePacket } from "./packets.ts";
 
 /** A service that carries out commands, and whether it is left alone for a while. */
 export interface Target<C extends ClientCommand> {
@@ -27,8 +28,8 @@ export interface ExchangeOptions {
   /** By their names in the table of routes. */
   readonly targets: { readonly message: Target<MessageCommand>; readonly query: Target<QueryCommand> };
   readonly limiter: Limiter;
-  /** Throws INVALID_FIELD for a packet that breaks a rule of the contract. */
-  readonly validate: (packet: ClientPacket) => void;
+  /** Throws INVALID_FIELD for a command that breaks a rule of the contract; its fields are named as in a call's request. */
+  readonly validate: RequestValidator;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told of defects; their causes don't leave. */
@@ -67,7 +68,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       const waitMs = limiter.take(userId, now());
       if (waitMs > 0) throw errors.rateLimited(waitMs);
       if ("refusal" in reading) throw reading.refusal;
-      validate(reading.packet);
+      validate(schemaOf(reading.command), reading.command.value);
       const event = await carryOut(reading.command, uplink);
       return event === undefined ? NOTHING : writePacket(codec, requestId, event);
     } catch (thrown) {

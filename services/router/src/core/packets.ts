@@ -1,4 +1,12 @@
-import { create, fromBinary, fromJson, type JsonValue, toBinary, toJsonString } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJsonString,
+} from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type ClientPacket,
@@ -72,6 +80,13 @@ function readJson(payload: Uint8Array): Reading {
 
 const FIELDS = new Set(ClientPacketSchema.fields.flatMap(({ name, jsonName }) => [name, jsonName]));
 const REQUEST_ID = ["requestId", "request_id"];
+
+/** What a command's value is. */
+export function schemaOf({ case: name }: ClientCommand): DescMessage {
+  const { message } = ClientPacketSchema.field[name];
+  if (message === undefined) throw new TypeError(`the command ${name} is not a message`);
+  return message;
+}
 
 /** The first key that no field has, if there is no other command: a command of a later version. */
 function unknownCommandOf(json: JsonValue): string | undefined {

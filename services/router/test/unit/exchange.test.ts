@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { CommandResultSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { CommandResultSchema as QueryResultSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
@@ -58,7 +57,7 @@ function routerWith(answer: () => Result | Promise<Result> = () => accepted, pag
       },
     },
     limiter: new Limiter({ perSecond: 100, burst: 200 }, 100),
-    validate: (packet) => validate(ClientPacketSchema, packet),
+    validate,
     now: () => clock.nowMs,
     onDefect: (cause) => defects.push(cause),
   });
@@ -169,8 +168,8 @@ describe("exchange", () => {
       await send({ requestId: 2, command: { case: "sendMessage", value: { clientMessageId: "x" } } }),
     );
     assert.deepEqual([error.requestId, error.code, error.reason], [2, 3, "ERROR_REASON_INVALID_FIELD"]);
-    assert.equal(error.metadata["field.send_message.client_message_id"], "must be a valid UUID");
-    assert.ok("field.send_message.target" in error.metadata);
+    assert.equal(error.metadata["field.client_message_id"], "must be a valid UUID");
+    assert.ok("field.target" in error.metadata);
     assert.equal(dispatched.length, 0);
   });
 
