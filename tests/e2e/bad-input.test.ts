@@ -146,7 +146,7 @@ describe("bad input", () => {
     });
 
     it("answers a command that is only in the contract with UNIMPLEMENTED and lives on", async () => {
-      const event = await socket.request({ case: "setStatus", value: {} });
+      const event = await socket.request({ case: "setStatus", value: { status: 2 } });
       assert.ok(event.case === "error" && event.value.reason === "ERROR_REASON_UNIMPLEMENTED");
       await assertAlive();
     });
