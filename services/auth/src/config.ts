@@ -14,6 +14,11 @@ export const authKeys = {
     "Mesh doors of presence, which knows the connections of sessions that end.",
     "dns:oceanchat-presence-headless:8082",
   ),
+  message: addresses(
+    "OCEANCHAT_MESSAGE_ADDRESSES",
+    "Mesh doors of message, which tells a user's devices of sessions that have ended.",
+    "dns:oceanchat-message-headless:8082",
+  ),
   signingKeyPem: secretFile(
     "OCEANCHAT_SIGNING_KEY_FILE",
     "EC P-256 keys in PEM: the first, private, signs; further ones, private or public, are published only. None: auth makes a key and keeps it in the store.",

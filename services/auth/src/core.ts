@@ -3,7 +3,7 @@ import { shared } from "@oceanchat/runtime/fail";
 import type { Caller } from "@oceanchat/runtime/handlers";
 import { changePassword, login, register } from "./core/accounts.ts";
 import type { AuthContext, AuthLimits, AuthPorts } from "./core/context.ts";
-import { ending } from "./core/ends.ts";
+import { ending, endOne } from "./core/ends.ts";
 import { listSessions, refresh, revokeSession, validateToken } from "./core/sessions.ts";
 import { LoginThrottle } from "./core/throttle.ts";
 import { Turns } from "./core/turns.ts";
@@ -31,8 +31,9 @@ export function createAuthCore(ports: AuthPorts, limits: AuthLimits) {
     login: (request: LoginRequest, origin: Origin) => login(context, request, origin),
     refresh: (refreshToken: string) => refresh(context, refreshToken),
     logout: async ({ sessionId, userId }: Caller) =>
-      void (await ending(context, userId, () => sessions.endSession(sessionId, userId))),
-    logoutEverywhere: ({ userId }: Caller) => ending(context, userId, () => sessions.endSessionsOf(userId)),
+      void (await ending(context, userId, () => endOne(sessions, sessionId, userId))),
+    logoutEverywhere: async ({ userId }: Caller) =>
+      void (await ending(context, userId, () => sessions.endSessionsOf(userId))),
     changePassword: (caller: Caller, passwords: Parameters<typeof changePassword>[2], origin: Origin) =>
       changePassword(context, caller, passwords, origin),
     listSessions: (caller: Caller, page: Parameters<typeof listSessions>[2]) => listSessions(context, caller, page),

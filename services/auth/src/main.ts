@@ -12,8 +12,9 @@ import { authKeys } from "./config.ts";
 import { closeEnded } from "./core/ends.ts";
 import { createAuthCore } from "./core.ts";
 import { createPasswordHasher } from "./passwords.ts";
-import { openConnections, openProfiles } from "./peers.ts";
-import type { SessionEnds, SessionStore } from "./ports.ts";
+import { openConnections, openProfiles, openUserLogs } from "./peers.ts";
+import type { Notices, SessionEnds, SessionStore } from "./ports.ts";
+import { RevocationNotices } from "./revocation-notices.ts";
 import { authHandlers, authMeshHandlers } from "./service.ts";
 import { EndedSessions } from "./session-ends.ts";
 import { signingKeysFromPem, signingKeysFromStore } from "./signing-keys.ts";
@@ -45,8 +46,9 @@ export async function start(host: Host): Promise<void> {
   const profiles = await openProfiles(host, config.user);
   const { accounts, sessions } = store;
   const ends = await openSessionEnds(host, config.presence, sessions);
+  const notices = await openNotices(host, config.message);
   const core = createAuthCore(
-    { accounts, sessions, ends, passwords, profiles, signer, verify, now: host.now, newId },
+    { accounts, sessions, ends, notices, passwords, profiles, signer, verify, now: host.now, newId },
     { ...config, refreshSecret: keys.refreshSecret },
   );
   await host.serve({
@@ -61,6 +63,12 @@ async function openSessionEnds(host: Host, presence: AddressSource, sessions: Se
   const ends = new EndedSessions((userId) => closeEnded({ connections, sessions, now: host.now }, userId), host.log);
   host.defer("session ends", () => ends.stop());
   return ends;
+}
+
+async function openNotices(host: Host, message: AddressSource): Promise<Notices> {
+  const notices = new RevocationNotices(await openUserLogs(host, message), host.log);
+  host.defer("revocation notices", () => notices.stop());
+  return notices;
 }
 
 if (import.meta.main) await runProcess("auth", authKeys, start);

@@ -1,4 +1,5 @@
 import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { AddressSource } from "@oceanchat/runtime/addresses";
@@ -8,6 +9,8 @@ import type { Connections, Profiles } from "./ports.ts";
 
 /** How long presence, and then a gateway, may take, in milliseconds: connections of ended sessions are closed within two seconds. */
 const TIMEOUT_MS = 750;
+/** An append waits for the log to be durable. */
+const APPEND_MS = 5_000;
 const SESSION_OVER = { code: 4401, reason: "the session is over" };
 
 /** Profiles, which user keeps. */
@@ -40,5 +43,18 @@ export async function openConnections(host: Host, at: AddressSource): Promise<Co
       const request = { ...SESSION_OVER, sessionIds: [...sessionIds] };
       return (await gateways.call.closeConnections(request, { address })).closed;
     },
+  };
+}
+
+/** Tells a user's own log that a session has ended; `attempt` counts the tries from 1. Rejects when it may not be there. */
+export type AppendRevocation = (userId: string, sessionId: string, attempt: number) => Promise<void>;
+
+/** Users' own logs, which message writes. */
+export async function openUserLogs(host: Host, at: AddressSource): Promise<AppendRevocation> {
+  const message = await host.peers(MessageMeshService, at, { timeoutMs: APPEND_MS });
+  return async (userId, sessionId, attempt) => {
+    const record = { body: { case: "sessionRevoked", value: { sessionId } } } as const;
+    const request = { userId, idempotencyKey: `session:${sessionId}`, record, attempt };
+    await message.call.appendUserRecord(request, { key: `u_${userId}` });
   };
 }

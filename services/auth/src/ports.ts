@@ -51,15 +51,16 @@ export interface AccountStore {
 }
 
 export interface SessionStore {
-  /** Stores a session in the place of the one that its device had, and ends the least used beyond 100 of a user. Whether any ended. */
-  beginSession(session: Session): Promise<boolean>;
+  /** Stores a session in the place of the one that its device had, and ends the least used beyond 100 of a user. Gives those that ended. */
+  beginSession(session: Session): Promise<readonly string[]>;
   /** Also one that has expired but isn't removed yet. */
   session(sessionId: string): Promise<Session | undefined>;
   /** False when `fromHash` isn't the session's current one (any more). */
   rotate(sessionId: string, fromHash: string, rotation: Rotation): Promise<boolean>;
   /** False when the user has no such session. */
   endSession(sessionId: string, userId: string): Promise<boolean>;
-  endSessionsOf(userId: string, exceptSessionId?: string): Promise<void>;
+  /** Gives those that ended. */
+  endSessionsOf(userId: string, exceptSessionId?: string): Promise<readonly string[]>;
   /** The most recently used first. */
   sessionsOf(userId: string, after: SessionPlace | undefined, limit: number): Promise<Session[]>;
   /** Those that are there and don't expire before `now`. */
@@ -70,6 +71,12 @@ export interface SessionStore {
 export interface SessionEnds {
   /** Sessions of the user have ended, or may have. Returns at once and never throws. */
   ended(userId: string): void;
+}
+
+/** A user's own log, which his devices read. */
+export interface Notices {
+  /** These sessions have ended. Returns at once and never throws. */
+  revoked(userId: string, sessionIds: readonly string[]): void;
 }
 
 /** A user's connection, as presence knows it. */

@@ -1,5 +1,13 @@
 import type { TokenVerifier } from "@oceanchat/runtime/token";
-import type { AccountStore, PasswordHasher, Profiles, SessionEnds, SessionStore, TokenSigner } from "../ports.ts";
+import type {
+  AccountStore,
+  Notices,
+  PasswordHasher,
+  Profiles,
+  SessionEnds,
+  SessionStore,
+  TokenSigner,
+} from "../ports.ts";
 import type { LoginThrottle } from "./throttle.ts";
 import type { Turns } from "./turns.ts";
 
@@ -8,6 +16,7 @@ export interface AuthPorts {
   readonly accounts: AccountStore;
   readonly sessions: SessionStore;
   readonly ends: SessionEnds;
+  readonly notices: Notices;
   readonly passwords: PasswordHasher;
   readonly profiles: Profiles;
   readonly signer: TokenSigner;

@@ -1,16 +1,26 @@
-import type { Connections, SessionEnds, SessionStore } from "../ports.ts";
+import type { Connections, Notices, SessionEnds, SessionStore } from "../ports.ts";
 
-/** Ends sessions of a user by `end`, and has it told: also when that failed, since it may have taken effect. */
-export async function ending<T>(
-  { ends }: { readonly ends: SessionEnds },
+/**
+ * Ends sessions of a user by `end`, which gives those that it ended, and has it told: also when that failed, since it may have
+ * taken effect.
+ */
+export async function ending(
+  { ends, notices }: { readonly ends: SessionEnds; readonly notices: Notices },
   userId: string,
-  end: () => Promise<T>,
-): Promise<T> {
+  end: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
   try {
-    return await end();
+    const ended = await end();
+    notices.revoked(userId, ended);
+    return ended;
   } finally {
     ends.ended(userId);
   }
+}
+
+/** Ends one session. */
+export async function endOne(sessions: SessionStore, sessionId: string, userId: string): Promise<readonly string[]> {
+  return (await sessions.endSession(sessionId, userId)) ? [sessionId] : [];
 }
 
 /**

@@ -6,7 +6,7 @@ import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime
 import { errors } from "../errors.ts";
 import type { Session, SessionPlace } from "../ports.ts";
 import type { AuthContext } from "./context.ts";
-import { ending } from "./ends.ts";
+import { ending, endOne } from "./ends.ts";
 import { equal, hashOf, isGenuine, mintRefreshToken, parseRefreshToken } from "./refresh-tokens.ts";
 
 /** Begins a session in the place of the one that the device had. */
@@ -35,7 +35,9 @@ export async function beginSession(
   };
   let othersEnded = true; // or may have, when it fails
   try {
-    othersEnded = await sessions.beginSession(session);
+    const ended = await sessions.beginSession(session);
+    othersEnded = ended.length > 0;
+    context.notices.revoked(userId, ended);
   } finally {
     if (othersEnded) context.ends.ended(userId);
   }
@@ -62,7 +64,7 @@ export async function refresh(context: AuthContext, text: string): Promise<Omit<
   }
   if (equal(presented, session.previousRefreshHash) || isGenuine(refreshSecret, token)) {
     const { sessionId, userId } = session;
-    await ending(context, userId, () => sessions.endSession(sessionId, userId));
+    await ending(context, userId, () => endOne(sessions, sessionId, userId));
   }
   throw errors.refreshTokenInvalid();
 }
@@ -134,6 +136,6 @@ function placeOf(value: Readonly<Record<string, unknown>>): SessionPlace | undef
 export async function revokeSession(context: AuthContext, caller: Caller, sessionId: string): Promise<void> {
   await liveSession(context, caller);
   const { userId } = caller;
-  const ended = await ending(context, userId, () => context.sessions.endSession(sessionId, userId));
-  if (!ended) throw errors.sessionNotFound();
+  const ended = await ending(context, userId, () => endOne(context.sessions, sessionId, userId));
+  if (ended.length === 0) throw errors.sessionNotFound();
 }

@@ -34,8 +34,10 @@ export async function openSessions(db: Db): Promise<SessionStore> {
       return (await writing(() => sessions.deleteOne({ _id: sessionId, userId }))).deletedCount === 1;
     },
     async endSessionsOf(userId, exceptSessionId) {
-      const others = exceptSessionId === undefined ? {} : { _id: { $ne: exceptSessionId } };
-      await writing(() => sessions.deleteMany({ userId, ...others }));
+      const those = { userId, ...(exceptSessionId === undefined ? {} : { _id: { $ne: exceptSessionId } }) };
+      const ended = await reading(() => sessions.find(those, { projection: { _id: 1 } }).toArray());
+      await writing(() => sessions.deleteMany(those));
+      return ended.map(({ _id }) => _id);
     },
     async sessionsOf(userId, after, limit) {
       const found = await reading(() =>
@@ -56,14 +58,20 @@ export async function openSessions(db: Db): Promise<SessionStore> {
 }
 
 /** The unique index lets a device have one session, whatever logs in at the same time. */
-async function begin(sessions: Collection<SessionDocument>, { sessionId, ...rest }: Session): Promise<boolean> {
+async function begin(
+  sessions: Collection<SessionDocument>,
+  { sessionId, ...rest }: Session,
+): Promise<readonly string[]> {
   const { userId, deviceId } = rest;
-  let replaced = 0;
+  const replaced: string[] = [];
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     try {
-      replaced += (await writing(() => sessions.deleteMany({ userId, deviceId }))).deletedCount;
+      const had = await reading(() => sessions.findOne({ userId, deviceId }, { projection: { _id: 1 } }));
+      if (had !== null && (await writing(() => sessions.deleteOne({ _id: had._id }))).deletedCount > 0) {
+        replaced.push(had._id);
+      }
       await writing(() => sessions.insertOne({ _id: sessionId, ...rest }));
-      return (await endLeastUsed(sessions, userId)) || replaced > 0;
+      return [...replaced, ...(await endLeastUsed(sessions, userId))];
     } catch (error) {
       if (!isDuplicate(error)) throw error;
     }
@@ -71,7 +79,7 @@ async function begin(sessions: Collection<SessionDocument>, { sessionId, ...rest
   throw shared.overloaded("too many logins of one device at once");
 }
 
-async function endLeastUsed(sessions: Collection<SessionDocument>, userId: string): Promise<boolean> {
+async function endLeastUsed(sessions: Collection<SessionDocument>, userId: string): Promise<readonly string[]> {
   const surplus = await reading(() =>
     sessions
       .find({ userId }, { projection: { _id: 1 } })
@@ -80,9 +88,9 @@ async function endLeastUsed(sessions: Collection<SessionDocument>, userId: strin
       .limit(MAX_PER_USER)
       .toArray(),
   );
-  if (surplus.length === 0) return false;
-  await writing(() => sessions.deleteMany({ userId, _id: { $in: surplus.map(({ _id }) => _id) } }));
-  return true;
+  const ids = surplus.map(({ _id }) => _id);
+  if (ids.length > 0) await writing(() => sessions.deleteMany({ userId, _id: { $in: ids } }));
+  return ids;
 }
 
 function behind({ lastUsedMs, sessionId }: SessionPlace) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { Platform } from "@oceanchat/gen/oceanchat/auth/v1/auth_service_pb";
 import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { shared } from "@oceanchat/runtime/fail";
@@ -49,6 +50,15 @@ describe("the connections of ended sessions", () => {
   let connected: Map<string, string[]>;
   let presenceAway = false;
   let named = 0;
+  /** What users' logs were told. */
+  const notices: {
+    readonly userId: string;
+    readonly key: string;
+    readonly sessionId: string;
+    readonly attempt: number;
+  }[] = [];
+  const noticed = new EventEmitter();
+  let messageAway = 0;
 
   const open = async (registration: Registration) => {
     const door = await openMeshDoor({ host: "127.0.0.1", port: 0, registrations: [registration], log: silentLog });
@@ -66,6 +76,23 @@ describe("the connections of ended sessions", () => {
     },
   });
 
+  const message = implement(MessageMeshService, {
+    appendUserRecord({ userId, idempotencyKey: key, record, attempt }) {
+      if (messageAway-- > 0) throw shared.unavailable("NATS is away");
+      assert.ok(record?.body.case === "sessionRevoked");
+      notices.push({ userId, key, sessionId: record.body.value.sessionId, attempt });
+      noticed.emit("notice");
+      return { record, duplicate: false };
+    },
+  });
+  const noticeOf = async (sessionId: string) => {
+    for (;;) {
+      const found = notices.find((each) => each.sessionId === sessionId);
+      if (found !== undefined) return found;
+      await once(noticed, "notice");
+    }
+  };
+
   before(async function () {
     this.timeout(300_000);
     servers = await startServers({ mongo: true });
@@ -75,7 +102,10 @@ describe("the connections of ended sessions", () => {
       mongodbUrl: servers.mongodbUrl,
       database: "auth",
       userPort: user.port,
-      env: { OCEANCHAT_PRESENCE_ADDRESSES: await open(presence) },
+      env: {
+        OCEANCHAT_PRESENCE_ADDRESSES: await open(presence),
+        OCEANCHAT_MESSAGE_ADDRESSES: await open(message),
+      },
     });
   });
   beforeEach(async () => {
@@ -83,6 +113,7 @@ describe("the connections of ended sessions", () => {
     address = await open(gateway.registration);
     connected = new Map();
     presenceAway = false;
+    messageAway = 0;
   });
   after(async () => {
     await auth?.stop();
@@ -97,7 +128,13 @@ describe("the connections of ended sessions", () => {
     const laptop = await auth.as().login({ username, password, device: device("laptop") });
     const ids = [phone.tokens?.sessionId ?? "", laptop.tokens?.sessionId ?? ""] as const;
     connected.set(phone.user?.userId ?? "", [...ids]);
-    return { username, phone: ids[0], laptop: ids[1], as: auth.as(phone.tokens?.accessToken) };
+    return {
+      userId: phone.user?.userId ?? "",
+      username,
+      phone: ids[0],
+      laptop: ids[1],
+      as: auth.as(phone.tokens?.accessToken),
+    };
   }
 
   it("are closed with 4401 by their gateway, and no others", async () => {
@@ -138,6 +175,14 @@ describe("the connections of ended sessions", () => {
     await as.logout({});
     connected = soon;
     assert.deepEqual((await gateway.closing(phone)).sessionIds, [phone]);
+  });
+
+  it("are named in the user's log, once message can be reached", async () => {
+    const { as, userId, phone } = await somebody();
+    messageAway = 1;
+    await as.logout({});
+    assert.deepEqual(await noticeOf(phone), { userId, key: `session:${phone}`, sessionId: phone, attempt: 2 });
+    assert.equal(notices.filter(({ sessionId }) => sessionId === phone).length, 1);
   });
 
   it("don't keep a session from ending while presence or the gateway is away", async () => {

@@ -49,14 +49,15 @@ export class MemoryStore implements AccountStore, SessionStore {
     const { pending: _, ...rest } = account;
     this.accountsById.set(userId, rest);
   }
-  async beginSession(session: Session): Promise<boolean> {
-    const before = this.sessionsById.size;
+  async beginSession(session: Session): Promise<readonly string[]> {
+    const ended: string[] = [];
     for (const { sessionId, userId, deviceId } of this.sessionsById.values()) {
-      if (userId === session.userId && deviceId === session.deviceId) this.sessionsById.delete(sessionId);
+      if (userId === session.userId && deviceId === session.deviceId && this.sessionsById.delete(sessionId)) {
+        ended.push(sessionId);
+      }
     }
-    const othersEnded = this.sessionsById.size < before;
     this.sessionsById.set(session.sessionId, session);
-    return othersEnded;
+    return ended;
   }
   async session(sessionId: string): Promise<Session | undefined> {
     return this.sessionsById.get(sessionId);
@@ -70,12 +71,15 @@ export class MemoryStore implements AccountStore, SessionStore {
   async endSession(sessionId: string, userId: string): Promise<boolean> {
     return this.sessionsById.get(sessionId)?.userId === userId && this.sessionsById.delete(sessionId);
   }
-  async endSessionsOf(userId: string, exceptSessionId?: string): Promise<void> {
+  async endSessionsOf(userId: string, exceptSessionId?: string): Promise<readonly string[]> {
+    const ended: string[] = [];
     for (const session of this.sessionsById.values()) {
       if (session.userId === userId && session.sessionId !== exceptSessionId) {
         this.sessionsById.delete(session.sessionId);
+        ended.push(session.sessionId);
       }
     }
+    return ended;
   }
   async sessionsOf(userId: string): Promise<Session[]> {
     return [...this.sessionsById.values()].filter((session) => session.userId === userId);
@@ -131,6 +135,8 @@ export function fakeAuth(limits: { readonly loginFailuresPerMinute?: number } = 
   const profiles = new FakeProfiles();
   /** Users of whom it was told that sessions have ended. */
   const ended: string[] = [];
+  /** The sessions that a user's log was told of. */
+  const revoked: string[] = [];
   const clock = { ms: 1_000_000 };
   let ids = 0;
   const core = createAuthCore(
@@ -138,6 +144,7 @@ export function fakeAuth(limits: { readonly loginFailuresPerMinute?: number } = 
       accounts: store,
       sessions: store,
       ends: { ended: (userId) => void ended.push(userId) },
+      notices: { revoked: (userId, sessionIds) => void revoked.push(...sessionIds.map((id) => `${userId} ${id}`)) },
       passwords,
       profiles,
       signer,
@@ -154,7 +161,7 @@ export function fakeAuth(limits: { readonly loginFailuresPerMinute?: number } = 
       refreshSecret: new Uint8Array(32).fill(7),
     },
   );
-  return { core, store, passwords, profiles, clock, ended };
+  return { core, store, passwords, profiles, clock, ended, revoked };
 }
 
 export function registerRequest(username: string, deviceId = "phone"): RegisterRequest {

@@ -32,6 +32,7 @@ export async function startAuth(options: {
     OCEANCHAT_MONGODB_DATABASE: options.database,
     OCEANCHAT_USER_ADDRESSES: `127.0.0.1:${options.userPort}`,
     OCEANCHAT_PRESENCE_ADDRESSES: "127.0.0.1:1", // nobody there
+    OCEANCHAT_MESSAGE_ADDRESSES: "127.0.0.1:1",
     ...options.env,
   });
   const port = served.publicPort;

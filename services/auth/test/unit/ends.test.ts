@@ -15,16 +15,18 @@ async function loggedIn() {
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
 describe("that sessions end is told", () => {
-  const ways: readonly (readonly [string, (auth: LoggedIn) => Promise<unknown>])[] = [
-    ["Logout", ({ core, caller }) => core.logout(caller)],
-    ["LogoutEverywhere", ({ core, caller }) => core.logoutEverywhere(caller)],
-    ["RevokeSession", ({ core, caller, laptop }) => core.revokeSession(caller, laptop.sessionId)],
+  /** What ends sessions, and which of them. */
+  const ways: readonly (readonly [string, (auth: LoggedIn) => Promise<unknown>, readonly ("phone" | "laptop")[]])[] = [
+    ["Logout", ({ core, caller }) => core.logout(caller), ["phone"]],
+    ["LogoutEverywhere", ({ core, caller }) => core.logoutEverywhere(caller), ["phone", "laptop"]],
+    ["RevokeSession", ({ core, caller, laptop }) => core.revokeSession(caller, laptop.sessionId), ["laptop"]],
     [
       "ChangePassword",
       ({ core, caller }) =>
         core.changePassword(caller, { currentPassword: "correct horse", newPassword: "battery staple" }, origin),
+      ["laptop"],
     ],
-    ["a login of the same device", ({ core }) => core.login(loginRequest("ada"), origin)],
+    ["a login of the same device", ({ core }) => core.login(loginRequest("ada"), origin), ["phone"]],
     [
       "a refresh token that comes again",
       async ({ core, tokens }) => {
@@ -32,15 +34,28 @@ describe("that sessions end is told", () => {
         await core.refresh(refreshToken);
         await refused(core.refresh(tokens.refreshToken), "REFRESH_TOKEN_INVALID");
       },
+      ["phone"],
     ],
   ];
-  for (const [way, end] of ways) {
+  for (const [way, end, devices] of ways) {
     it(`by ${way}`, async () => {
       const auth = await loggedIn();
       await end(auth);
       assert.deepEqual(auth.ended, [auth.user.userId]);
+      const ids = { phone: auth.tokens.sessionId, laptop: auth.laptop.sessionId };
+      assert.deepEqual(
+        auth.revoked,
+        devices.map((device) => `${auth.user.userId} ${ids[device]}`),
+      );
     });
   }
+
+  it("by nothing that was ended before", async () => {
+    const auth = await loggedIn();
+    await auth.core.logout(auth.caller);
+    await auth.core.logout(auth.caller);
+    assert.equal(auth.revoked.length, 1);
+  });
 
   it("also when it is unknown whether the store has ended them", async () => {
     const { core, store, caller, ended } = await loggedIn();
