@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { requests, type Subject } from "../support/api-requests.ts";
 import {
   answerTo,
@@ -201,6 +202,22 @@ describe("bad input of the methods of conversations", function () {
           assert.deepEqual(got, Object.fromEntries(Object.keys(got).map((door) => [door, expected])));
         });
       }
+
+      it("refuses an unknown field where a door is strict, and ignores it elsewhere", async () => {
+        const request = { ...requests[name]?.(about), nonsense: "1" };
+        const [json] = commandNames.has(name) ? sockets.alice : [];
+        if (json !== undefined) {
+          sendCommand(json, method, request, ++requestId);
+          assert.equal(refusalOfPacket(await answerTo(json, requestId)).reason, "ERROR_REASON_MALFORMED");
+        }
+        const reads = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+        if (reads || name === "RemoveReaction") {
+          assert.equal(refusalOf(await callRest(alice, method, request)).reason, "ERROR_REASON_MALFORMED");
+        }
+        const storesNothing = ["MarkRead", "Confirm", "SetTyping"].includes(name);
+        if (storesNothing) assert.equal((await callRest(alice, method, request)).status, 200);
+        if (reads || storesNothing) assert.equal((await callConnect(alice, method, request)).status, 200);
+      });
 
       it("refuses a call without a token, and one with a bad token", async () => {
         for (const token of ["", `${alice.token}x`]) {
