@@ -1,5 +1,9 @@
 /** The longest word that is told apart, in characters: of a longer one the beginning counts. */
 const WORD_CHARACTERS = 32;
+/** So many characters of a word are its beginning in an index; of Chinese, Japanese and Korean the first one. */
+const BEGINNING_CHARACTERS = 3;
+/** Tells a beginning from a word: no word holds it. */
+const BEGINNING = "^";
 
 /** Scripts that put no space between words; their runs are cut into overlapping pairs of characters. */
 const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}]/u;
@@ -52,6 +56,24 @@ export function wordQueriesOf(text: string, limit: number): WordQuery[] {
     }
   }
   return [...queries.values()];
+}
+
+/** What an index holds of words: these, and their beginnings, each once. */
+export function indexTokensOf(words: readonly string[]): string[] {
+  return [...new Set([...words, ...words.flatMap((word) => beginningOf(word) ?? [])])];
+}
+
+/**
+ * The token of an index that every text has which holds what is looked for: the word, or the beginning of the beginning, which
+ * others have too. Undefined for a beginning that is too short for one.
+ */
+export const indexTokenOf = ({ word, prefix }: WordQuery): string | undefined => (prefix ? beginningOf(word) : word);
+
+/** Undefined for words that are shorter. */
+function beginningOf(word: string): string | undefined {
+  const length = UNSPACED.test(word) ? 1 : BEGINNING_CHARACTERS;
+  const characters = [...word].slice(0, length);
+  return characters.length === length ? `${BEGINNING}${characters.join("")}` : undefined;
 }
 
 /** Whether words hold all that is looked for. */

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { wordsOf } from "@oceanchat/runtime/words";
+import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import type { Collection, Db, Document } from "mongodb";
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -75,7 +75,7 @@ export async function fillStore(
     const at = place(message);
     const text = textOf(message);
     const begun = performance.now();
-    const tokens = wordsOf([text], 128);
+    const tokens = indexTokensOf(wordsOf([text], 128));
     cutMs += performance.now() - begun;
     tokenCount += tokens.length;
     return { _id: `${at.conversationId}:${at.seq}`, ...at, tokens, contentSeq: at.seq };

@@ -37,6 +37,8 @@ const KINDS: Readonly<Record<string, (n: number) => string>> = {
   frequentWord: (n) => `${wordAt(n % 10)} ${wordAt(n % 10)}`,
   rareWord: (n) => `${wordAt(5_000 + n)} ${wordAt(5_000 + n)}`,
   rareBeginning: (n) => wordAt(5_000 + n).slice(0, 4),
+  // Begins like a frequent word, and no word goes on like it.
+  misleadingBeginning: (n) => `${wordAt(n % 10).slice(0, 3)}zz`,
   shortBeginning: (n) => wordAt(n % 50).slice(0, 2),
   frequentAndRare: (n) => `${wordAt(3)} ${wordAt(2_000 + n)}`,
   nothing: (n) => `xxabsent${n} xxabsent${n}`,

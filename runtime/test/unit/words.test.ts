@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { haveAll, wordQueriesOf, wordsOf } from "../../src/words.ts";
+import { haveAll, indexTokenOf, indexTokensOf, wordQueriesOf, wordsOf } from "../../src/words.ts";
 
 const ALL = 1000;
 const words = (text: string) => wordsOf([text], ALL);
@@ -80,6 +80,24 @@ describe("wordQueriesOf", () => {
   });
 });
 
+describe("indexTokensOf", () => {
+  it("adds the beginnings of words that have one, each once", () => {
+    assert.deepEqual(indexTokensOf(["contract", "contact", "an", "bay", "𠮷野", "野家", "野", "हिन्दी"]), [
+      ...["contract", "contact", "an", "bay", "𠮷野", "野家", "野", "हिन्दी"],
+      ...["^con", "^bay", "^𠮷", "^野", "^हिन"],
+    ]);
+    assert.deepEqual(indexTokensOf([]), []);
+  });
+});
+
+describe("indexTokenOf", () => {
+  it("is the word, or what all words have that begin so", () => {
+    const tokens = ["contr", "con", "co", "c", "野", "𝐱yz"].map((word) => indexTokenOf({ word, prefix: true }));
+    assert.deepEqual(tokens, ["^con", "^con", undefined, undefined, "^野", "^𝐱yz"]);
+    assert.equal(indexTokenOf({ word: "co", prefix: false }), "co");
+  });
+});
+
 describe("words and queries", () => {
   it("find what they should and nothing else", () => {
     for (const [query, text] of [
@@ -115,6 +133,8 @@ describe("words and queries", () => {
           const beginning = characters.slice(0, length).join("");
           if (!/[\p{L}\p{N}]/u.test(beginning)) continue;
           assert.ok(finds(beginning, text), `seed ${seed}: ${beginning} in ${text}`);
+          const tokens: readonly (string | undefined)[] = [...indexTokensOf(words(text)), undefined];
+          for (const query of wordQueriesOf(beginning, ALL)) assert.ok(tokens.includes(indexTokenOf(query)));
         }
       }
     }

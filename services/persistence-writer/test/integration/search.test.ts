@@ -62,10 +62,10 @@ describe("the search index", () => {
     contentSeq: BigInt(contentSeq),
   });
   const final = [
-    whole(1, 5, ["five", "funf"]),
+    whole(1, 5, ["five", "funf", "^fiv", "^fun"]),
     whole(2, 7, []),
-    whole(4, 8, ["words", "after", "all"]),
-    whole(9, 9, ["message", "9"]),
+    whole(4, 8, ["words", "after", "all", "^wor", "^aft", "^all"]),
+    whole(9, 9, ["message", "9", "^mes"]),
   ];
 
   async function applyAll(index: SearchIndex | undefined, batches: readonly (typeof log)[]) {

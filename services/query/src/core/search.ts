@@ -1,6 +1,6 @@
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { inTurns } from "@oceanchat/runtime/in-turns";
-import { haveAll, type WordQuery, wordQueriesOf } from "@oceanchat/runtime/words";
+import { haveAll, indexTokenOf, type WordQuery, wordQueriesOf } from "@oceanchat/runtime/words";
 import { errors } from "../errors.ts";
 import type { FoundMessage, MessageQuery, SearchedConversation } from "../ports/search.ts";
 import type { ListedConversation } from "../ports.ts";
@@ -23,7 +23,7 @@ const AT_ONCE = 100;
 /** Such searches beside each other, and conversations that are read beside each other. */
 const SIDE_BY_SIDE = 4;
 const READ_SIDE_BY_SIDE = 8;
-/** The beginning of a word matches much: the last month is tried alone before all that was ever said. */
+/** A beginning without a token matches much: the last month is tried alone before all that was ever said. */
 const RECENT_MS = 30 * 24 * 3_600_000;
 
 /** What a user looks for. */
@@ -60,10 +60,15 @@ export async function searchMessages(sources: ListSources, userId: string, init:
   return { records: await asShown(sources, userId, page, words), next };
 }
 
-/** Longer words are rarer; of the same length the beginning of a word is the most frequent. */
+/**
+ * What has a token in the index is looked up by it, best a long one: longer words are rarer. Of tokens of the same length the
+ * beginning of words is the most frequent (its mark doesn't count).
+ */
 function byRarity(a: WordQuery, b: WordQuery): number {
-  return b.word.length - a.word.length || Number(a.prefix) - Number(b.prefix);
+  return lengthInIndex(b) - lengthInIndex(a) || Number(a.prefix) - Number(b.prefix) || b.word.length - a.word.length;
 }
+
+const lengthInIndex = (query: WordQuery): number => (indexTokenOf(query)?.length ?? 0) - Number(query.prefix);
 
 async function findInOne(sources: ListSources, userId: string, conversationId: string, query: MessageQuery) {
   const intervals = await readableIntervals(sources.peers, conversationId, userId);
@@ -103,7 +108,8 @@ async function findRecentFirst(
 ): Promise<FoundMessage[]> {
   const { limit, after } = query;
   const recent = Math.min(lastTimeMs, after?.acceptedTimeMs ?? lastTimeMs) - RECENT_MS;
-  if (query.words[0]?.prefix === true && recent > query.fromMs) {
+  const [rarest] = query.words;
+  if (rarest !== undefined && indexTokenOf(rarest) === undefined && recent > query.fromMs) {
     const found = newestOf(await store.search(conversations, { ...query, fromMs: recent }), limit);
     if (found.length === limit) return found;
   }

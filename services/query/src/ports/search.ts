@@ -18,7 +18,7 @@ export interface SearchedConversation {
 
 /** What is looked for. */
 export interface MessageQuery {
-  /** All of them must be there. The first is looked up in the index, so it is the rarest; at least one. */
+  /** All of them must be there. The first is looked up in the index, by its token if it has one: the rarest; at least one. */
   readonly words: readonly WordQuery[];
   /** Only of this user; empty for everybody. */
   readonly senderUserId: string;
@@ -35,7 +35,7 @@ export interface MessageQuery {
 export interface SearchIndex {
   /**
    * Messages of these conversations, the newest of all of them, at most `limit` of each; not sorted. Few conversations, and
-   * the beginning of a word, are looked up one by one; many at once, which costs less but reads everything that matches.
+   * a beginning without a token, are looked up one by one; many at once, which costs less but reads everything that matches.
    */
   search(conversations: readonly SearchedConversation[], query: MessageQuery): Promise<readonly FoundMessage[]>;
 }

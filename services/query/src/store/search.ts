@@ -1,7 +1,7 @@
 import { shared } from "@oceanchat/runtime/fail";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import { reading } from "@oceanchat/runtime/mongo";
-import type { WordQuery } from "@oceanchat/runtime/words";
+import { indexTokenOf, type WordQuery } from "@oceanchat/runtime/words";
 import { type Collection, type Document, type Filter, MongoServerError } from "mongodb";
 import type { FoundMessage, MessageQuery, SearchedConversation, SearchIndex } from "../ports/search.ts";
 import type { Interval } from "../ports.ts";
@@ -38,9 +38,10 @@ export function searchIn(entries: Collection<SearchEntryDocument>): SearchIndex 
   return {
     async search(conversations, query) {
       const filters = conversations.map((each) => filterOf(each, query));
+      const hasToken = query.words[0] !== undefined && indexTokenOf(query.words[0]) !== undefined;
       const found: SearchEntryDocument[] = [];
-      // The beginning of a word always: asked for in many conversations at once, embedded stores walk through all that there are.
-      if (filters.length <= SINGLY || query.words.some(({ prefix }) => prefix)) {
+      // What has no token always: asked for in many conversations at once, embedded stores walk through all that there are.
+      if (filters.length <= SINGLY || !hasToken) {
         await inTurns(filters, AT_ONCE, async (each) => {
           found.push(...(await find(each, { acceptedTime: -1, seq: -1 }, query.limit)));
         });
@@ -69,7 +70,10 @@ function filterOf(
 ): Filter<SearchEntryDocument> {
   const { words, senderUserId, fromMs } = query;
   const [first, ...others] = words;
-  const rest: Filter<SearchEntryDocument>[] = others.map((word) => ({ tokens: tokenOf(word) }));
+  const token = first && indexTokenOf(first);
+  // A token of a beginning stands for all that begin alike.
+  const compared = first?.prefix === true && token !== undefined ? words : others;
+  const rest: Filter<SearchEntryDocument>[] = compared.map(comparison);
   if (senderUserId !== "") rest.push({ senderUserId });
   if (intervals.length === 1) rest.push(...intervals.flatMap((only) => within(only) ?? []));
   else rest.push({ $or: intervals.map((each) => within(each) ?? {}) });
@@ -78,14 +82,20 @@ function filterOf(
   const acceptedTime = { $gte: new Date(fromMs), ...until };
   return {
     conversationId,
-    ...(first === undefined ? {} : { tokens: tokenOf(first) }),
+    ...(first === undefined ? {} : { tokens: token ?? asTokens(first) }),
     acceptedTime,
     ...(rest.length === 0 ? {} : { $and: rest }),
     ...ties,
   };
 }
 
-function tokenOf({ word, prefix }: WordQuery) {
+/** Denied twice: else embedded stores walk through the conversation by a beginning instead of looking the first word up. */
+function comparison(query: WordQuery): Filter<SearchEntryDocument> {
+  const tokens = { tokens: asTokens(query) };
+  return query.prefix ? { $nor: [{ $nor: [tokens] }] } : tokens;
+}
+
+function asTokens({ word, prefix }: WordQuery) {
   return prefix ? { $elemMatch: { $gte: word, $lt: `${word}${LAST}` } } : word;
 }
 

@@ -5,7 +5,7 @@ import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { startServers } from "@oceanchat/infra/servers-for-tests";
 import { silentLog } from "@oceanchat/runtime/testing";
-import { wordsOf } from "@oceanchat/runtime/words";
+import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import { type Db, type Document, MongoClient } from "mongodb";
 import type { SearchInit } from "../../src/core/search.ts";
 import { createQueryCore, type QueryCore } from "../../src/core.ts";
@@ -20,7 +20,7 @@ const alice = id(1);
 const direct = (other: number) => `d_${alice}_${id(other)}`;
 const group = (n: number) => `g_${id(n)}`;
 const T0 = 1_700_000_000_000;
-const WORDS = ["anchor", "anchors", "bay", "coral", "deep", "ebb"];
+const WORDS = ["anchor", "anchors", "ancient", "bay", "coral", "deep", "ebb", "北京", "北海", "京"];
 
 describe("search", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
@@ -90,7 +90,7 @@ describe("search", () => {
         seq: BigInt(said.seq),
         senderUserId: said.by ?? id(2),
         acceptedTime: new Date(T0 + said.at * 1000),
-        tokens: wordsOf([said.words], 128),
+        tokens: indexTokensOf(wordsOf([said.words], 128)),
         contentSeq: BigInt(said.seq),
       })),
     );
@@ -170,6 +170,7 @@ describe("search", () => {
     assert.deepEqual(await found("the anch"), at(4, 1));
     assert.deepEqual(await found("大学"), at(3));
     assert.deepEqual(await found("bay 北"), at(3));
+    assert.deepEqual(await found("京"), at(3));
     assert.deepEqual(await found("学大"), []);
     assert.deepEqual(await found("chor"), []);
     assert.deepEqual(await found("anchor", { senderUserId: id(2) }), []);
@@ -196,7 +197,7 @@ describe("search", () => {
     const fromOf = (conversationId: string) => memberships.get(conversationId.slice(2))?.[0]?.fromSeq ?? 1n;
     for (let round = 0; round < 20; round++) {
       const words = Array.from({ length: 1 + random(2) }, () => WORDS[random(WORDS.length)] ?? "");
-      const last = (words.pop() ?? "").slice(0, 2 + random(5));
+      const last = (words.pop() ?? "").slice(0, 1 + random(6));
       const one = messages[random(messages.length)]?.conversationId ?? "";
       const rest = {
         conversationId: random(4) === 0 ? one : "",
@@ -217,6 +218,32 @@ describe("search", () => {
         expected.map(({ conversationId, seq }) => `${conversationId}:${seq}`),
         `round ${round}: ${JSON.stringify([...words, last, rest])}`,
       );
+    }
+  });
+
+  it("finds a beginning among many words that begin alike, in one conversation and in many", async function () {
+    this.timeout(60_000);
+    const messages: Said[] = [];
+    for (let n = 0; n < 20; n++) {
+      const conversationId = direct(100 + n);
+      for (let seq = 1; seq <= 5; seq++) {
+        const words = seq === 3 && n % 2 === 0 ? "the contract 北京" : `the content of ${seq} 北海`;
+        messages.push({ conversationId, seq, words, at: n + seq * 40 * 86_400 });
+      }
+    }
+    await say(...messages);
+    const contracts = messages.filter(({ seq, words }) => seq === 3 && words.includes("contract")).sort(newestFirst);
+    const places = contracts.map(({ conversationId, seq }) => `${conversationId}:${seq}`);
+    assert.equal(places.length, 10);
+    const one = { conversationId: direct(100), pageSize: 1 };
+    for (const query of ["contr", "co contr", "北京", "the 北 contr"]) {
+      assert.deepEqual(await allOf(query, { pageSize: 4 }), query.startsWith("co ") ? [] : places, query);
+    }
+    assert.deepEqual(await found("contr", { pageSize: 4 }), places.slice(0, 4), "others don't fill the page");
+    assert.deepEqual(await allOf("contr", one), [`${direct(100)}:3`]);
+    for (const beginning of ["con", "co", "c", "北"]) {
+      assert.equal((await allOf(beginning, { pageSize: 60 })).length, messages.length, beginning);
+      assert.equal((await allOf(beginning, { ...one, pageSize: 3 })).length, 5, beginning);
     }
   });
 
@@ -267,7 +294,9 @@ describe("search", () => {
     ]);
     const inGroup = { conversationId: group(20) };
     // The index has the edit, which lies outside his membership: neither its words nor the old ones find it.
-    await db.collection("search_entries").updateOne({ _id: _id as never }, { $set: { tokens: ["after"] } });
+    await db
+      .collection("search_entries")
+      .updateOne({ _id: _id as never }, { $set: { tokens: indexTokensOf(["after"]) } });
     assert.deepEqual(await found("after", inGroup), []);
     // The index hasn't got the recall yet.
     assert.deepEqual(await found("recalled", inGroup), []);

@@ -602,7 +602,8 @@ export type StoredSearchEntry = Message<"oceanchat.records.v1.StoredSearchEntry"
   acceptedTime?: Timestamp | undefined;
 
   /**
-   * The words of its newest content, normalised, each once; at most 128.
+   * The words of its newest content, normalised, each once; at most 128. Then their beginnings, each once: `^` and the first three
+   * characters of a word that has so many, the first one of Chinese, Japanese and Korean. No word holds a `^`.
    *
    * @generated from field: repeated string tokens = 5;
    */
