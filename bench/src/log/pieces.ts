@@ -110,7 +110,7 @@ export const PIECES: readonly Piece[] = [
     script: "writer.ts",
     args: ["--records", "40000"],
     quickArgs: ["--records", "4000", "--runs", "1"],
-    limitSeconds: 120,
+    limitSeconds: 240,
     figures: [
       { name: "insertMany", unit: "/s", at: "perSecond.bare" },
       { name: "persistence-writer", unit: "/s", at: "perSecond.writer", ceiling: "perSecond.bare", atLeast: 0.6 },
@@ -121,7 +121,7 @@ export const PIECES: readonly Piece[] = [
     script: "pages.ts",
     args: ["--records", "100000", "--pages", "300"],
     quickArgs: ["--records", "5000", "--pages", "20"],
-    limitSeconds: 120,
+    limitSeconds: 240,
     figures: pagesFrom(),
   },
   {
@@ -129,15 +129,15 @@ export const PIECES: readonly Piece[] = [
     script: "pages.ts",
     args: ["--records", "1000000", "--pages", "300"],
     quickArgs: ["--records", "20000", "--pages", "20"],
-    limitSeconds: 300,
+    limitSeconds: 480,
     figures: pagesFrom(),
   },
   {
     name: "search",
     script: "search.ts",
-    args: ["--messages", "200000", "--conversations", "1000", "--searches", "30"],
+    args: ["--messages", "100000", "--conversations", "1000", "--searches", "15"],
     quickArgs: ["--messages", "2000", "--conversations", "50", "--searches", "3"],
-    limitSeconds: 300,
+    limitSeconds: 480,
     figures: [
       ...searchesBy("frequent words", "frequentWord"),
       ...searchesBy("rare words", "rareWord"),
@@ -149,7 +149,7 @@ export const PIECES: readonly Piece[] = [
     script: "bytes.ts",
     args: ["--messages", "50000"],
     quickArgs: ["--messages", "2000"],
-    limitSeconds: 120,
+    limitSeconds: 240,
     figures: [
       { name: "the text", unit: "bytes a message", at: "text" },
       { name: "in the log, on disk", unit: "bytes a message", at: "log" },
