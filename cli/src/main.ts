@@ -146,10 +146,11 @@ function warnings({ error }: Streams) {
   return pino({ level: "warn" }, { write });
 }
 
-/** The message, and what is underneath. */
+/** The message, and what is underneath unless it says the same. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+  const cause = error.cause === undefined ? "" : reasonOf(error.cause);
+  return cause === "" || cause.includes(error.message) ? error.message : `${error.message}: ${cause}`;
 }
 
 if (import.meta.main) {
