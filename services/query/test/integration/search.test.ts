@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
-import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { startServers } from "@oceanchat/infra/servers-for-tests";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
@@ -13,13 +12,12 @@ import type { FoundMessage } from "../../src/ports/search.ts";
 import type { Interval, QueryPeers, RecordLog } from "../../src/ports.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
 import { randomOf, text } from "../support/model.ts";
+import { id, row, type Said, T0 } from "../support/said.ts";
 import { noTail } from "../support/tiers.ts";
 
-const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 const alice = id(1);
 const direct = (other: number) => `d_${alice}_${id(other)}`;
 const group = (n: number) => `g_${id(n)}`;
-const T0 = 1_700_000_000_000;
 const WORDS = ["anchor", "anchors", "ancient", "bay", "coral", "deep", "ebb", "北京", "北海", "京"];
 
 describe("search", () => {
@@ -68,15 +66,6 @@ describe("search", () => {
     core = createQueryCore({ store, log, peers, ...noTail });
   });
 
-  interface Said {
-    readonly conversationId: string;
-    readonly seq: number;
-    readonly words: string;
-    /** In seconds after T0. */
-    readonly at: number;
-    readonly by?: string;
-  }
-
   /** Stores messages as persistence-writer does; each conversation's seqs from 1 without a hole. */
   async function say(...messages: readonly Said[]): Promise<void> {
     const put = (name: string, documents: readonly Document[]) => db.collection(name).insertMany([...documents]);
@@ -106,23 +95,6 @@ describe("search", () => {
         await db.collection("user_conversations").updateOne(key, { $set: listed }, { upsert: true });
       }
     }
-  }
-
-  const recordOf = ({ conversationId, seq, words, at, by }: Said) =>
-    create(RecordSchema, {
-      conversationId,
-      seq: BigInt(seq),
-      recordId: `${conversationId}-${seq}`,
-      senderUserId: by ?? id(2),
-      acceptedTime: timestampFromMs(T0 + at * 1000),
-      body: { case: "message", value: { content: text(words) } },
-    });
-
-  function row(said: Said): Document {
-    const { conversationId, seq } = said;
-    const record = toBinary(RecordSchema, recordOf(said));
-    const place = { conversationId, seq: BigInt(seq), streamSequence: BigInt(seq) };
-    return { ...place, recordId: `${conversationId}-${seq}`, kind: "message", record };
   }
 
   const init = (query: string, rest: Partial<SearchInit> = {}): SearchInit => ({
