@@ -37,7 +37,7 @@ function numbersAt(line: unknown, path: string): number[] {
   });
 }
 
-const WIDTH = 50;
+const WIDTH = 62;
 
 /** The head of the table. */
 export const HEAD = row(["", "min", "median", "max", "ceiling", "of it", ""]);
