@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { loadavg } from "node:os";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { machineTimes, TICKS_PER_SECOND } from "../usage.ts";
@@ -27,11 +27,28 @@ export async function runPiece(
   limitSeconds: number,
   abort: AbortSignal,
 ): Promise<Ran> {
+  // One that is ended leaves its servers' data: it is in here.
+  const folder = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
+  try {
+    return await runIn(folder, script, args, limitSeconds, abort);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
+  }
+}
+
+async function runIn(
+  folder: string,
+  script: string,
+  args: readonly string[],
+  limitSeconds: number,
+  abort: AbortSignal,
+): Promise<Ran> {
   const [loadBefore = 0] = loadavg();
   const before = await used();
   const began = performance.now();
   // Leads a group of its own, so that the services which it has started can be ended with it.
   const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
+    env: { ...process.env, TMPDIR: folder },
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
