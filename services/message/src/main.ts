@@ -7,13 +7,13 @@ import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
 import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
-import { v7 } from "uuid";
 import { openSignals } from "./bus/signals.ts";
 import { openLogStream } from "./bus.ts";
 import { messageKeys } from "./config.ts";
 import { createMessageCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
 import type { Journal } from "./ports.ts";
+import { openRecordIds } from "./record-ids.ts";
 import { messageHandlers, messageMeshHandlers } from "./service.ts";
 import { followWordList } from "./store/word-list.ts";
 import { openStore } from "./store.ts";
@@ -43,7 +43,7 @@ export async function start(host: Host): Promise<void> {
       peers,
       clock,
       journal: journalOf(host.log),
-      newId: () => v7(),
+      newId: openRecordIds(),
     },
     config,
   );
