@@ -6,12 +6,12 @@ import {
   StoredRecordSchema,
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo, reading } from "@oceanchat/runtime/mongo";
-import type { Collection, Db } from "mongodb";
+import type { Collection, Db, Filter } from "mongodb";
 import { type BlockDocument, unpacked } from "./blocks.ts";
 import type { Entry, Note, RecordStore, Tier } from "./ports.ts";
 
-/** Records per read, 64 KiB each at most. */
-const PAGE = 200;
+/** Seqs per read; a record has 64 KiB at most. */
+const PAGE = 200n;
 
 interface RecordDocument {
   readonly _id: string;
@@ -67,22 +67,22 @@ async function* storedRecords(
   from: bigint,
   to: bigint,
 ): AsyncGenerator<Entry> {
-  for (let next = from; next <= to; ) {
-    const found = await reading(() =>
-      records
-        .find(
-          { conversationId: logId, seq: { $gte: next, $lte: to } },
-          { projection: { seq: 1, streamSequence: 1, record: 1 } },
-        )
-        .sort({ seq: 1 })
-        .limit(PAGE)
-        .toArray(),
-    );
+  for (let next: bigint | undefined = from; next !== undefined && next <= to; ) {
+    const last: bigint = next + PAGE - 1n < to ? next + PAGE - 1n : to;
+    // A page is a range of seqs, not a number of records: a store may read all of a range before it sorts and cuts.
+    const page: Filter<RecordDocument> = { conversationId: logId, seq: { $gte: next, $lte: last } };
+    const fields = { projection: { seq: 1, streamSequence: 1, record: 1 } } as const;
+    const found: RecordDocument[] = await reading(() => records.find(page, fields).sort({ seq: 1 }).toArray());
     for (const { _id: key, seq, streamSequence, record: bytes } of found) yield { key, seq, streamSequence, bytes };
-    const last = found.at(-1);
-    if (last === undefined || found.length < PAGE) return;
-    next = last.seq + 1n;
+    next = found.length > 0 ? last + 1n : await seqBehind(records, logId, last, to);
   }
+}
+
+/** The next seq that is stored, behind an empty page. */
+async function seqBehind(records: Collection<RecordDocument>, logId: string, seq: bigint, to: bigint) {
+  const behind = { conversationId: logId, seq: { $gt: seq, $lte: to } };
+  const first = { sort: { seq: 1 }, projection: { _id: 0, seq: 1 } } as const;
+  return (await reading(() => records.findOne(behind, first)))?.seq;
 }
 
 function archiveIn(db: Db): Tier {
@@ -106,7 +106,10 @@ async function* archivedRecords(
 ): AsyncGenerator<Entry> {
   for (let next = from; ; ) {
     const behind = { conversationId: logId, toSeq: { $gte: next } };
-    const block = await reading(() => blocks.findOne(behind, { sort: { toSeq: 1 } }));
+    // Blocks follow each other: mostly the next one's key is known.
+    const block =
+      (await reading(() => blocks.findOne({ _id: `${logId}:${next}` }))) ??
+      (await reading(() => blocks.findOne(behind, { sort: { toSeq: 1 } })));
     if (block === null || block.fromSeq > to) return;
     next = block.toSeq + 1n;
     for (const entry of unpacked(block, note)) if (entry.seq >= from && entry.seq <= to) yield entry;
