@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import type { Collection, Db, Document } from "mongodb";
 
@@ -59,7 +60,7 @@ export async function fillStore(
   const records = db.collection<Row>("records");
   const entries = db.collection<Row>("search_entries");
   await records.createIndexes([{ name: "place", key: { conversationId: 1, seq: 1 }, unique: true }]);
-  await entries.createIndexes([{ name: "words", key: { conversationId: 1, tokens: 1, acceptedTime: 1, seq: 1 } }]);
+  await entries.createIndexes([{ name: "words", key: { conversationKey: 1, tokens: 1, acceptedTime: 1, seq: 1 } }]);
   const place = (message: number) => ({
     conversationId: conversationAt(message % conversations),
     seq: BigInt(Math.floor(message / conversations) + 1),
@@ -78,7 +79,8 @@ export async function fillStore(
     const tokens = indexTokensOf(wordsOf([text], 128));
     cutMs += performance.now() - begun;
     tokenCount += tokens.length;
-    return { _id: `${at.conversationId}:${at.seq}`, ...at, tokens, contentSeq: at.seq };
+    const conversationKey = shortKeyOf(at.conversationId);
+    return { _id: `${at.conversationId}:${at.seq}`, ...at, conversationKey, tokens, contentSeq: at.seq };
   });
   const cutMicros = Math.round((cutMs * 10_000) / messages) / 10;
   return { cutMicros, tokensPerMessage: tokenCount / messages, recordSeconds, entrySeconds };

@@ -2,6 +2,7 @@ import { getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { StoredSearchEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
+import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import type { SearchChange, SearchIndex } from "../core/search-words.ts";
 import { type InTime, ifNewer, insertAll, inTimeOf, updateAll } from "./writes.ts";
@@ -12,6 +13,7 @@ const WRITE_MS = 10_000;
 interface SearchEntryDocument {
   _id: string;
   conversationId: string;
+  conversationKey: bigint;
   seq: bigint;
   senderUserId?: string;
   acceptedTime?: Date;
@@ -28,7 +30,8 @@ export const openSearchIndex = (
   openMongo({ silenceMs: writeMs, ...options }, async (db) => {
     const entries = db.collection<SearchEntryDocument>(getOption(StoredSearchEntrySchema, collection));
     // By time, not by seq: so that the newest of several conversations are read without reading the others.
-    const key = { conversationId: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
+    // The key stands for the conversation's id, which would be most of the index: it has an entry for each word.
+    const key = { conversationKey: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
     await entries.createIndexes([{ name: "words", key }]);
     const inTime = inTimeOf(writeMs);
     return { apply: (changes) => applyChanges(entries, changes, inTime) } satisfies SearchIndex;
@@ -54,6 +57,7 @@ function documentOf(change: SearchChange): SearchEntryDocument | undefined {
   return {
     _id: idOf(change),
     conversationId,
+    conversationKey: shortKeyOf(conversationId),
     seq,
     ...message,
     tokens: recalled ? [] : content.tokens,
@@ -77,6 +81,7 @@ function merge(change: SearchChange): AnyBulkWriteOperation<SearchEntryDocument>
         {
           $set: {
             conversationId: { $literal: conversationId },
+            conversationKey: shortKeyOf(conversationId),
             seq,
             ...about,
             ...(content === undefined ? {} : { contentSeq: { $max: [content.seq, "$contentSeq"] } }),

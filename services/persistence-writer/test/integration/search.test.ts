@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { toBinary } from "@bufbuild/protobuf";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { silentLog, testHost } from "@oceanchat/runtime/testing";
 import { type Collection, MongoClient } from "mongodb";
@@ -57,6 +58,7 @@ describe("the search index", () => {
     conversationId: DIRECT,
     seq: BigInt(seq),
     senderUserId: ALICE,
+    conversationKey: shortKeyOf(DIRECT),
     acceptedTime: new Date(T0 + seq * 1000),
     tokens,
     contentSeq: BigInt(contentSeq),
@@ -125,7 +127,11 @@ describe("the search index", () => {
   it("reads one conversation's entries of a word by its index, the newest first", async () => {
     await applyAll(indexes[0], [log, [entry(1, 50, { conversationId: GROUP }).record ?? assert.fail()]]);
     const query = entries
-      .find({ conversationId: GROUP, tokens: "message", acceptedTime: { $lt: new Date(T0 + 5000) } })
+      .find({
+        conversationKey: shortKeyOf(GROUP),
+        tokens: "message",
+        acceptedTime: { $lt: new Date(T0 + 5000) },
+      })
       .sort({ acceptedTime: -1, seq: -1 })
       .limit(10);
     const { queryPlanner } = await query.explain("queryPlanner");

@@ -1,6 +1,7 @@
 import { shared } from "@oceanchat/runtime/fail";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import { reading } from "@oceanchat/runtime/mongo";
+import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import { indexTokenOf, type WordQuery } from "@oceanchat/runtime/words";
 import { type Collection, type Document, type Filter, MongoServerError } from "mongodb";
 import type { FoundMessage, MessageQuery, SearchedConversation, SearchIndex } from "../ports/search.ts";
@@ -19,6 +20,7 @@ const LAST = "\u{10ffff}";
 export interface SearchEntryDocument extends Document {
   readonly _id: string;
   readonly conversationId: string;
+  readonly conversationKey: bigint;
   readonly seq: bigint;
   readonly senderUserId?: string;
   readonly acceptedTime?: Date;
@@ -48,8 +50,12 @@ export function searchIn(entries: Collection<SearchEntryDocument>): SearchIndex 
       } else {
         found.push(...(await find({ $or: filters }, { acceptedTime: -1, conversationId: -1, seq: -1 }, query.limit)));
       }
+      // Compared here: asked for beside the key, the id keeps the embedded store from using the index.
+      const asked = new Set(conversations.map(({ conversationId }) => conversationId));
       return found.flatMap(({ conversationId, seq, acceptedTime }): FoundMessage[] =>
-        acceptedTime === undefined ? [] : [{ conversationId, seq, acceptedTimeMs: acceptedTime.getTime() }],
+        acceptedTime === undefined || !asked.has(conversationId)
+          ? []
+          : [{ conversationId, seq, acceptedTimeMs: acceptedTime.getTime() }],
       );
     },
   };
@@ -81,7 +87,7 @@ function filterOf(
   // Always with a time: an entry without one has only been edited so far, its message is still to come.
   const acceptedTime = { $gte: new Date(fromMs), ...until };
   return {
-    conversationId,
+    conversationKey: shortKeyOf(conversationId),
     ...(first === undefined ? {} : { tokens: token ?? asTokens(first) }),
     acceptedTime,
     ...(rest.length === 0 ? {} : { $and: rest }),

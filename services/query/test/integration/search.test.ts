@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { ContentSchema } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { startServers } from "@oceanchat/infra/servers-for-tests";
+import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import { type Db, type Document, MongoClient } from "mongodb";
@@ -49,7 +50,7 @@ describe("search", () => {
     db = mongo.db("search");
     core = createQueryCore({ store, log, peers, ...noTail });
     // As persistence-writer makes it.
-    const key = { conversationId: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
+    const key = { conversationKey: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
     await db.collection("search_entries").createIndexes([{ name: "words", key }]);
   });
 
@@ -76,6 +77,7 @@ describe("search", () => {
       messages.map((said) => ({
         _id: `${said.conversationId}:${said.seq}` as never,
         conversationId: said.conversationId,
+        conversationKey: shortKeyOf(said.conversationId),
         seq: BigInt(said.seq),
         senderUserId: said.by ?? id(2),
         acceptedTime: new Date(T0 + said.at * 1000),
