@@ -25,7 +25,14 @@ export const SERVICES = {
   orchestrator: { instances: 1, public: false, sockets: false, tier: 1 },
   "pusher-realtime": { instances: 1, public: false, sockets: false, tier: 1 },
   "pusher-offline": { instances: 1, public: true, sockets: false, tier: 1 },
-  message: { instances: 1, public: true, sockets: false, tier: 2 },
+  message: {
+    instances: 1,
+    public: true,
+    sockets: false,
+    tier: 2,
+    // A tenth less CPU per append; the service's README has the figures, its start script the same flag.
+    nodeFlags: ["--max-semi-space-size=32"],
+  },
   router: { instances: 1, public: false, sockets: false, tier: 3 },
   // Two, so that delivery from one gateway to another is always exercised.
   "ws-gateway": {

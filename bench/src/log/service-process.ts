@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { TestServers } from "@oceanchat/infra/servers-for-tests";
+import { nodeFlagsOf, type ServiceName } from "@oceanchat/infra/topology";
 
 /** A service's own process, as it runs anywhere. */
 export interface ServiceProcess {
@@ -18,12 +19,12 @@ export interface ServiceProcess {
  * goes for it, too.
  */
 export async function startServiceProcess(
-  service: string,
+  service: ServiceName,
   { natsUrl, mongodbUrl, redisUrl }: TestServers,
   env: Readonly<Record<string, string>>,
 ): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`../../../services/${service}/src/main.ts`, import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, main], {
+  const child = spawn(process.execPath, [...process.execArgv, ...nodeFlagsOf(service, { nodeFlags: [] }), main], {
     env: {
       ...process.env,
       OCEANCHAT_NATS_URL: natsUrl,
