@@ -34,6 +34,7 @@ export class Archiver {
   /** Moves records older than that, of one conversation or all, for some seconds. Waits for the run that is under way. */
   runFor(ageMs: number, conversationId: string | undefined): Promise<ArchiveReport> {
     const run = this.#last.then(() => this.#run(ageMs, conversationId));
+    // Whoever asked for it hears what went wrong; the next run only waits.
     this.#last = run.catch(() => undefined);
     return run;
   }
