@@ -61,22 +61,24 @@ async function pagesOf({ query }: LogUser, conversationId: string, backward: boo
   return (backward ? pages.reverse() : pages).flat();
 }
 
-/** The list of conversations has each of the user's once, the latest activity first, with its last record as it stands. */
+/** The list of conversations has each of the user's, with its last record as it stands. */
 async function compareConversations(
   { userId, query }: LogUser,
   models: ReadonlyMap<string, Model>,
   memberships: Memberships,
 ): Promise<string[]> {
-  const listed: { conversationId: string; headSeq: number; last: string }[] = [];
+  // What wasn't stored yet when the list was begun may come again on a later page; the later one counts.
+  const found = new Map<string, { conversationId: string; headSeq: number; last: string }>();
   for (let pageToken = ""; ; ) {
     const page = await query.listConversations({ pageSize: 2, pageToken });
     for (const { conversationId, headSeq, lastRecord } of page.conversations) {
       const last = lastRecord === undefined ? "none" : JSON.stringify(standingOf(lastRecord));
-      listed.push({ conversationId, headSeq: Number(headSeq), last });
+      found.set(conversationId, { conversationId, headSeq: Number(headSeq), last });
     }
     pageToken = page.nextPageToken;
     if (pageToken === "") break;
   }
+  const listed = [...found.values()];
   const expected = [...models.values()]
     .filter((model) => model.headSeq > 0 && memberships.isMember(model.conversationId, userId))
     .map((model) => {
