@@ -4,6 +4,11 @@ import type { LoggedRecord, LogStream, RecordStore } from "../ports.ts";
 
 /** How many records of a log the store may be behind the stream before a look-up has to wait. */
 const MAX_BEHIND = 1000;
+/**
+ * How far before the store's head in the stream records may still be missing in the store: several writers store a conversation's
+ * records a batch at a time, and one may be ahead of another by a batch.
+ */
+const OUT_OF_ORDER = 2000;
 const READ_MS = 2000;
 
 /** What is looked in. */
@@ -92,12 +97,13 @@ async function find<T>({ stream, store }: Sources, { logId, inStore, inStream }:
   const head = await store.head(logId);
   const stored = await inStore(store);
   if (stored !== undefined) return stored;
-  const behind = await stream.from(logId, (head?.streamSequence ?? 0) + 1, MAX_BEHIND + 1, READ_MS);
+  const from = Math.max(1, (head?.streamSequence ?? 0) + 1 - OUT_OF_ORDER);
+  const behind = await stream.from(logId, from, MAX_BEHIND + OUT_OF_ORDER + 1, READ_MS);
   for (const logged of behind) {
     const found = inStream(logged);
     if (found !== undefined) return found;
   }
-  if (behind.length > MAX_BEHIND) {
+  if (behind.length > MAX_BEHIND + OUT_OF_ORDER) {
     throw shared.unavailable("the message store is too far behind to find a message", undefined, 5000);
   }
   return undefined;

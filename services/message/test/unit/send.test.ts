@@ -146,7 +146,7 @@ describe("repeating a message", () => {
     assert.equal(forgetful.stored.length, 2);
   });
 
-  it("reads of the stream only what the store hasn't got", async () => {
+  it("reads of the stream what the store hasn't got, and what another writer may be about to store before its head", async () => {
     const { core, store, stream } = setUp();
     await core.send(sender, saying("hi", { ...first, clientMessageId: uuid(51) }), "");
     store.heads.set(`g_${team}`, { seq: 1n, streamSequence: 1 });
@@ -157,7 +157,9 @@ describe("repeating a message", () => {
       return read(logId, streamSequence, limit);
     };
     assert.equal((await core.send(sender, saying("hi", repeat), "")).record.seq, 2n);
-    assert.deepEqual(from, [2]);
+    store.heads.set(`g_${team}`, { seq: 1n, streamSequence: 5000 });
+    await core.send(sender, saying("hi", { ...repeat, clientMessageId: uuid(52) }), "");
+    assert.deepEqual(from, [1, 3001]);
   });
 
   it("is refused while it can't be told whether it is one", async () => {
@@ -174,14 +176,16 @@ describe("repeating a message", () => {
 
   it("is refused while the store is too far behind to tell", async () => {
     const { core, stream, store } = setUp();
-    for (let n = 0; n < 1001; n++) {
+    for (let n = 0; n < 3001; n++) {
       const clientMessageId = uuid(10_000 + n);
       await core.send(sender, saying("hi", { target: toTeam, clientMessageId }), "");
     }
     await assert.rejects(core.send(sender, saying("hi", repeat), ""), reason("UNAVAILABLE"));
     store.heads.set(`g_${team}`, { seq: 1n, streamSequence: 1 });
-    assert.equal((await core.send(sender, saying("hi", repeat), "")).record.seq, 1002n);
-    assert.equal(stream.stored.length, 1002);
+    await assert.rejects(core.send(sender, saying("hi", repeat), ""), reason("UNAVAILABLE"));
+    store.heads.set(`g_${team}`, { seq: 2001n, streamSequence: 2001 });
+    assert.equal((await core.send(sender, saying("hi", repeat), "")).record.seq, 3002n);
+    assert.equal(stream.stored.length, 3002);
   });
 
   it("is a new message when there was none", async () => {
