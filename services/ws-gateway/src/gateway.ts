@@ -204,8 +204,8 @@ export class Gateway {
   async #uplink(session: Session, payload: Uint8Array): Promise<Uint8Array> {
     const { router, tracing } = this.#options;
     const { id, caller, codec } = session;
-    const { userId, sessionId, deviceId } = caller;
-    const who = { connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, codec };
+    const { userId, sessionId, deviceId, platform } = caller;
+    const who = { connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, platform, codec };
     try {
       return await tracing.span("gateway.uplink", tracing.begin(), (traceparent) =>
         router.exchange({ ...who, payload, traceparent }),

@@ -9,6 +9,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Failure } from "../../errors/v1/failure_pb.ts";
 import { file_oceanchat_errors_v1_failure } from "../../errors/v1/failure_pb.ts";
+import type { SetStatusRequest, SetStatusResponse, SubscribePresenceRequest, SubscribePresenceResponse } from "./presence_service_pb.ts";
+import { file_oceanchat_presence_v1_presence_service } from "./presence_service_pb.ts";
 import type { Codec } from "../../records/v1/codec_pb.ts";
 import { file_oceanchat_records_v1_codec } from "../../records/v1/codec_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/presence/v1/presence_mesh_service.proto.
  */
 export const file_oceanchat_presence_v1_presence_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEi4QEKCkNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIRCglkZXZpY2VfaWQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIyCg5jb25uZWN0ZWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3QEKDUdhdGV3YXlSZXBvcnQSCwoDcmVmGAEgASgEEhIKCmdhdGV3YXlfaWQYAiABKAkSNgoJY29ubmVjdGVkGAMgASgLMiEub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbm5lY3Rpb25IABI7CgxkaXNjb25uZWN0ZWQYBCABKAsyIy5vY2VhbmNoYXQucHJlc2VuY2UudjEuRGlzY29ubmVjdGVkSAASLQoFbGVhc2UYBSABKAsyHC5vY2VhbmNoYXQucHJlc2VuY2UudjEuTGVhc2VIAEIHCgVldmVudCI2CgxEaXNjb25uZWN0ZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIj8KBUxlYXNlEg8KB2FkZHJlc3MYASABKAkSEwoLY29ubmVjdGlvbnMYAiABKA0SEAoIcmVsZWFzZWQYAyABKAgikQEKDFJlcG9ydFJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRIxCghyZXBsYWNlZBgDIAMoCzIfLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXBsYWNlZBISCgpyZXBvcnRfYWxsGAQgASgIIkYKCFJlcGxhY2VkEhUKDWNvbm5lY3Rpb25faWQYASABKAkSEgoKZ2F0ZXdheV9pZBgCIAEoCRIPCgdhZGRyZXNzGAMgASgJIkQKDVJlcG9ydFJlcXVlc3QSMwoFaXRlbXMYASADKAsyJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuR2F0ZXdheVJlcG9ydCJECg5SZXBvcnRSZXNwb25zZRIyCgVpdGVtcxgBIAMoCzIjLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXBvcnRSZXN1bHQiLAoNTG9jYXRlUmVxdWVzdBIbCgh1c2VyX2lkcxgBIAMoCUIJukgGkgEDEOgHInoKDkxvY2F0ZVJlc3BvbnNlEjYKC2Nvbm5lY3Rpb25zGAEgAygLMiEub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbm5lY3Rpb24SMAoIZ2F0ZXdheXMYAiADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuR2F0ZXdheSIuCgdHYXRld2F5EhIKCmdhdGV3YXlfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCTLMAQoTUHJlc2VuY2VNZXNoU2VydmljZRJZCgZSZXBvcnQSJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVxdWVzdBolLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXBvcnRSZXNwb25zZSgBMAESWgoGTG9jYXRlEiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkxvY2F0ZVJlcXVlc3QaJS5vY2VhbmNoYXQucHJlc2VuY2UudjEuTG9jYXRlUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_records_v1_codec]);
+  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEi7wEKCkNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIRCglkZXZpY2VfaWQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIyCg5jb25uZWN0ZWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2VwdBgJIAEoDCLdAQoNR2F0ZXdheVJlcG9ydBILCgNyZWYYASABKAQSEgoKZ2F0ZXdheV9pZBgCIAEoCRI2Cgljb25uZWN0ZWQYAyABKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbkgAEjsKDGRpc2Nvbm5lY3RlZBgEIAEoCzIjLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNjb25uZWN0ZWRIABItCgVsZWFzZRgFIAEoCzIcLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5MZWFzZUgAQgcKBWV2ZW50IjYKDERpc2Nvbm5lY3RlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkiPwoFTGVhc2USDwoHYWRkcmVzcxgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoDRIQCghyZWxlYXNlZBgDIAEoCCKRAQoMUmVwb3J0UmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjEKCHJlcGxhY2VkGAMgAygLMh8ub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcGxhY2VkEhIKCnJlcG9ydF9hbGwYBCABKAgiRgoIUmVwbGFjZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRAoNUmVwb3J0UmVxdWVzdBIzCgVpdGVtcxgBIAMoCzIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5UmVwb3J0IkQKDlJlcG9ydFJlc3BvbnNlEjIKBWl0ZW1zGAEgAygLMiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlc3VsdCIsCg1Mb2NhdGVSZXF1ZXN0EhsKCHVzZXJfaWRzGAEgAygJQgm6SAaSAQMQ6AciegoOTG9jYXRlUmVzcG9uc2USNgoLY29ubmVjdGlvbnMYASADKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbhIwCghnYXRld2F5cxgCIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5Ii4KB0dhdGV3YXkSEgoKZ2F0ZXdheV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJItMCCgdDb21tYW5kEgsKA3JlZhgBIAEoBBIPCgd1c2VyX2lkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSEQoJZGV2aWNlX2lkGAQgASgJEhMKC3RyYWNlcGFyZW50GAUgASgJEhUKDWNvbm5lY3Rpb25faWQYBiABKAkSEgoKZ2F0ZXdheV9pZBgHIAEoCRIqCgVjb2RlYxgIIAEoDjIbLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvZGVjEk0KEnN1YnNjcmliZV9wcmVzZW5jZRgKIAEoCzIvLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlcXVlc3RIABI9CgpzZXRfc3RhdHVzGAsgASgLMicub2NlYW5jaGF0LnByZXNlbmNlLnYxLlNldFN0YXR1c1JlcXVlc3RIAEIJCgdjb21tYW5kIvEBCg1Db21tYW5kUmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEhEKBGtlZXAYAyABKAxIAYgBARJECghwcmVzZW5jZRgKIAEoCzIwLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlc3BvbnNlSAASOAoEZG9uZRgLIAEoCzIoLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TZXRTdGF0dXNSZXNwb25zZUgAQggKBnJlc3VsdEIHCgVfa2VlcCJACg9EaXNwYXRjaFJlcXVlc3QSLQoFaXRlbXMYASADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29tbWFuZCJHChBEaXNwYXRjaFJlc3BvbnNlEjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbW1hbmRSZXN1bHQyrQIKE1ByZXNlbmNlTWVzaFNlcnZpY2USWQoGUmVwb3J0EiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlcXVlc3QaJS5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVzcG9uc2UoATABEl8KCERpc3BhdGNoEiYub2NlYW5jaGF0LnByZXNlbmNlLnYxLkRpc3BhdGNoUmVxdWVzdBonLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNwYXRjaFJlc3BvbnNlKAEwARJaCgZMb2NhdGUSJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuTG9jYXRlUmVxdWVzdBolLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Mb2NhdGVSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_presence_v1_presence_service, file_oceanchat_records_v1_codec]);
 
 /**
  * A socket, as presence knows it.
@@ -80,6 +82,14 @@ export type Connection = Message<"oceanchat.presence.v1.Connection"> & {
    * @generated from field: google.protobuf.Timestamp connected_time = 8;
    */
   connectedTime?: Timestamp | undefined;
+
+  /**
+   * What the gateway was asked to keep for it (`CommandResult.keep`); empty when nothing. Presence can so be rebuilt from the
+   * gateways when Redis has lost everything.
+   *
+   * @generated from field: bytes kept = 9;
+   */
+  kept: Uint8Array;
 };
 
 /**
@@ -408,6 +418,199 @@ export const GatewaySchema: GenMessage<Gateway> = /*@__PURE__*/
   messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 10);
 
 /**
+ * A command of a client, with its sender as the gateway has verified him.
+ *
+ * @generated from message oceanchat.presence.v1.Command
+ */
+export type Command = Message<"oceanchat.presence.v1.Command"> & {
+  /**
+   * Unique on its stream; the answer carries it.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * The user.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * His session.
+   *
+   * @generated from field: string session_id = 3;
+   */
+  sessionId: string;
+
+  /**
+   * His device.
+   *
+   * @generated from field: string device_id = 4;
+   */
+  deviceId: string;
+
+  /**
+   * W3C trace context; empty when not traced.
+   *
+   * @generated from field: string traceparent = 5;
+   */
+  traceparent: string;
+
+  /**
+   * The connection that it came on.
+   *
+   * @generated from field: string connection_id = 6;
+   */
+  connectionId: string;
+
+  /**
+   * The gateway that holds it.
+   *
+   * @generated from field: string gateway_id = 7;
+   */
+  gatewayId: string;
+
+  /**
+   * How the connection's packets are written.
+   *
+   * @generated from field: oceanchat.records.v1.Codec codec = 8;
+   */
+  codec: Codec;
+
+  /**
+   * What.
+   *
+   * @generated from oneof oceanchat.presence.v1.Command.command
+   */
+  command: {
+    /**
+     * Watches users on this connection.
+     *
+     * @generated from field: oceanchat.presence.v1.SubscribePresenceRequest subscribe_presence = 10;
+     */
+    value: SubscribePresenceRequest;
+    case: "subscribePresence";
+  } | {
+    /**
+     * Changes the user's status.
+     *
+     * @generated from field: oceanchat.presence.v1.SetStatusRequest set_status = 11;
+     */
+    value: SetStatusRequest;
+    case: "setStatus";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.Command.
+ * Use `create(CommandSchema)` to create a new message.
+ */
+export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 11);
+
+/**
+ * What became of a command.
+ *
+ * @generated from message oceanchat.presence.v1.CommandResult
+ */
+export type CommandResult = Message<"oceanchat.presence.v1.CommandResult"> & {
+  /**
+   * Of which.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * Why not, when it failed.
+   *
+   * @generated from field: oceanchat.errors.v1.Failure failure = 2;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * What the gateway is asked to keep for the connection and to report with it; absent: what it has.
+   *
+   * @generated from field: optional bytes keep = 3;
+   */
+  keep?: Uint8Array | undefined;
+
+  /**
+   * The outcome.
+   *
+   * @generated from oneof oceanchat.presence.v1.CommandResult.result
+   */
+  result: {
+    /**
+     * How the users are now.
+     *
+     * @generated from field: oceanchat.presence.v1.SubscribePresenceResponse presence = 10;
+     */
+    value: SubscribePresenceResponse;
+    case: "presence";
+  } | {
+    /**
+     * It is done.
+     *
+     * @generated from field: oceanchat.presence.v1.SetStatusResponse done = 11;
+     */
+    value: SetStatusResponse;
+    case: "done";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.CommandResult.
+ * Use `create(CommandResultSchema)` to create a new message.
+ */
+export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 12);
+
+/**
+ * A batch of commands.
+ *
+ * @generated from message oceanchat.presence.v1.DispatchRequest
+ */
+export type DispatchRequest = Message<"oceanchat.presence.v1.DispatchRequest"> & {
+  /**
+   * The commands.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.Command items = 1;
+   */
+  items: Command[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.DispatchRequest.
+ * Use `create(DispatchRequestSchema)` to create a new message.
+ */
+export const DispatchRequestSchema: GenMessage<DispatchRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 13);
+
+/**
+ * A batch of results.
+ *
+ * @generated from message oceanchat.presence.v1.DispatchResponse
+ */
+export type DispatchResponse = Message<"oceanchat.presence.v1.DispatchResponse"> & {
+  /**
+   * The results, as they become ready.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.CommandResult items = 1;
+   */
+  items: CommandResult[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.DispatchResponse.
+ * Use `create(DispatchResponseSchema)` to create a new message.
+ */
+export const DispatchResponseSchema: GenMessage<DispatchResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 14);
+
+/**
  * Who is connected where.
  *
  * @generated from service oceanchat.presence.v1.PresenceMeshService
@@ -422,6 +625,16 @@ export const PresenceMeshService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof ReportRequestSchema;
     output: typeof ReportResponseSchema;
+  },
+  /**
+   * Carries commands from routers: batched calls, each item answered once, in any order.
+   *
+   * @generated from rpc oceanchat.presence.v1.PresenceMeshService.Dispatch
+   */
+  dispatch: {
+    methodKind: "bidi_streaming";
+    input: typeof DispatchRequestSchema;
+    output: typeof DispatchResponseSchema;
   },
   /**
    * Gives the live connections of up to 1000 users, with the gateways that hold them.

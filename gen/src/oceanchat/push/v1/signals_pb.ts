@@ -78,7 +78,7 @@ export const ConversationSignalSchema: GenMessage<ConversationSignal> = /*@__PUR
   messageDesc(file_oceanchat_push_v1_signals, 0);
 
 /**
- * Something passing, for connections of one gateway. From orchestrator to pusher-realtime, at most once.
+ * Something passing, for connections of one gateway. From orchestrator (typing, receipts) and presence to pusher-realtime, at most once.
  *
  * @generated from message oceanchat.push.v1.GatewaySignal
  */

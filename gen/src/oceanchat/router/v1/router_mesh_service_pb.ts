@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/router/v1/router_mesh_service.proto.
  */
 export const file_oceanchat_router_v1_router_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1vY2VhbmNoYXQvcm91dGVyL3YxL3JvdXRlcl9tZXNoX3NlcnZpY2UucHJvdG8SE29jZWFuY2hhdC5yb3V0ZXIudjEiygEKBlVwbGluaxILCgNyZWYYASABKAQSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRISCgpnYXRld2F5X2lkGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSEgoKc2Vzc2lvbl9pZBgFIAEoCRIRCglkZXZpY2VfaWQYBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIPCgdwYXlsb2FkGAggASgMEhMKC3RyYWNlcGFyZW50GAkgASgJIlQKBVJlcGx5EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEg8KB3BheWxvYWQYAyABKAwiPQoPRXhjaGFuZ2VSZXF1ZXN0EioKBWl0ZW1zGAEgAygLMhsub2NlYW5jaGF0LnJvdXRlci52MS5VcGxpbmsiPQoQRXhjaGFuZ2VSZXNwb25zZRIpCgVpdGVtcxgBIAMoCzIaLm9jZWFuY2hhdC5yb3V0ZXIudjEuUmVwbHkiEgoQR2V0TGltaXRzUmVxdWVzdCJBChFHZXRMaW1pdHNSZXNwb25zZRIsCgZsaW1pdHMYASABKAsyHC5vY2VhbmNoYXQuZ2F0ZXdheS52MS5MaW1pdHMy0QEKEVJvdXRlck1lc2hTZXJ2aWNlElsKCEV4Y2hhbmdlEiQub2NlYW5jaGF0LnJvdXRlci52MS5FeGNoYW5nZVJlcXVlc3QaJS5vY2VhbmNoYXQucm91dGVyLnYxLkV4Y2hhbmdlUmVzcG9uc2UoATABEl8KCUdldExpbWl0cxIlLm9jZWFuY2hhdC5yb3V0ZXIudjEuR2V0TGltaXRzUmVxdWVzdBomLm9jZWFuY2hhdC5yb3V0ZXIudjEuR2V0TGltaXRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_oceanchat_errors_v1_failure, file_oceanchat_gateway_v1_packet, file_oceanchat_records_v1_codec]);
+  fileDesc("Ci1vY2VhbmNoYXQvcm91dGVyL3YxL3JvdXRlcl9tZXNoX3NlcnZpY2UucHJvdG8SE29jZWFuY2hhdC5yb3V0ZXIudjEi3AEKBlVwbGluaxILCgNyZWYYASABKAQSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRISCgpnYXRld2F5X2lkGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSEgoKc2Vzc2lvbl9pZBgFIAEoCRIRCglkZXZpY2VfaWQYBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIPCgdwYXlsb2FkGAggASgMEhMKC3RyYWNlcGFyZW50GAkgASgJEhAKCHBsYXRmb3JtGAogASgJInAKBVJlcGx5EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEg8KB3BheWxvYWQYAyABKAwSEQoEa2VlcBgEIAEoDEgAiAEBQgcKBV9rZWVwIj0KD0V4Y2hhbmdlUmVxdWVzdBIqCgVpdGVtcxgBIAMoCzIbLm9jZWFuY2hhdC5yb3V0ZXIudjEuVXBsaW5rIj0KEEV4Y2hhbmdlUmVzcG9uc2USKQoFaXRlbXMYASADKAsyGi5vY2VhbmNoYXQucm91dGVyLnYxLlJlcGx5IhIKEEdldExpbWl0c1JlcXVlc3QiQQoRR2V0TGltaXRzUmVzcG9uc2USLAoGbGltaXRzGAEgASgLMhwub2NlYW5jaGF0LmdhdGV3YXkudjEuTGltaXRzMtEBChFSb3V0ZXJNZXNoU2VydmljZRJbCghFeGNoYW5nZRIkLm9jZWFuY2hhdC5yb3V0ZXIudjEuRXhjaGFuZ2VSZXF1ZXN0GiUub2NlYW5jaGF0LnJvdXRlci52MS5FeGNoYW5nZVJlc3BvbnNlKAEwARJfCglHZXRMaW1pdHMSJS5vY2VhbmNoYXQucm91dGVyLnYxLkdldExpbWl0c1JlcXVlc3QaJi5vY2VhbmNoYXQucm91dGVyLnYxLkdldExpbWl0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_oceanchat_errors_v1_failure, file_oceanchat_gateway_v1_packet, file_oceanchat_records_v1_codec]);
 
 /**
  * A packet as it came from a socket, with what the gateway knows of the connection.
@@ -86,6 +86,13 @@ export type Uplink = Message<"oceanchat.router.v1.Uplink"> & {
    * @generated from field: string traceparent = 9;
    */
   traceparent: string;
+
+  /**
+   * The `plat` claim of the token: programs (`server`) may have a rate of their own.
+   *
+   * @generated from field: string platform = 10;
+   */
+  platform: string;
 };
 
 /**
@@ -121,6 +128,14 @@ export type Reply = Message<"oceanchat.router.v1.Reply"> & {
    * @generated from field: bytes payload = 3;
    */
   payload: Uint8Array;
+
+  /**
+   * What a service asks the gateway to keep for the connection and to report to presence with it, at most 16 KiB; absent: what it
+   * has. The gateway does not look into it.
+   *
+   * @generated from field: optional bytes keep = 4;
+   */
+  keep?: Uint8Array | undefined;
 };
 
 /**

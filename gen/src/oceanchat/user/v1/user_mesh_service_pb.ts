@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/user/v1/user_mesh_service.proto.
  */
 export const file_oceanchat_user_v1_user_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIqrQEKDURpcmVjdFZlcmRpY3QSHgoaRElSRUNUX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIaChZESVJFQ1RfVkVSRElDVF9BTExPV0VEEAESJAogRElSRUNUX1ZFUkRJQ1RfVU5LTk9XTl9SRUNJUElFTlQQAhIaChZESVJFQ1RfVkVSRElDVF9CTE9DS0VEEAMSHgoaRElSRUNUX1ZFUkRJQ1RfTk9UX0ZSSUVORFMQBDKvAwoPVXNlck1lc2hTZXJ2aWNlEmEKC0NoZWNrRGlyZWN0EiUub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tEaXJlY3RSZXF1ZXN0GiYub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tEaXJlY3RSZXNwb25zZSIDkAIBEl4KCkFyZUZyaWVuZHMSJC5vY2VhbmNoYXQudXNlci52MS5BcmVGcmllbmRzUmVxdWVzdBolLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXNwb25zZSIDkAIBEnAKEEJhdGNoR2V0UHJvZmlsZXMSKi5vY2VhbmNoYXQudXNlci52MS5CYXRjaEdldFByb2ZpbGVzUmVxdWVzdBorLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXNwb25zZSIDkAIBEmcKDUNyZWF0ZVByb2ZpbGUSJy5vY2VhbmNoYXQudXNlci52MS5DcmVhdGVQcm9maWxlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_oceanchat_user_v1_user]);
+  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIiWQoUQ2hlY2tQcmVzZW5jZVJlcXVlc3QSQQoJcXVlc3Rpb25zGAEgAygLMiMub2NlYW5jaGF0LnVzZXIudjEuUHJlc2VuY2VRdWVzdGlvbkIJukgGkgEDEOgHIk8KEFByZXNlbmNlUXVlc3Rpb24SIAoOdmlld2VyX3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIk0KFUNoZWNrUHJlc2VuY2VSZXNwb25zZRI0Cgh2ZXJkaWN0cxgBIAMoDjIiLm9jZWFuY2hhdC51c2VyLnYxLlByZXNlbmNlVmVyZGljdCqtAQoNRGlyZWN0VmVyZGljdBIeChpESVJFQ1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFkRJUkVDVF9WRVJESUNUX0FMTE9XRUQQARIkCiBESVJFQ1RfVkVSRElDVF9VTktOT1dOX1JFQ0lQSUVOVBACEhoKFkRJUkVDVF9WRVJESUNUX0JMT0NLRUQQAxIeChpESVJFQ1RfVkVSRElDVF9OT1RfRlJJRU5EUxAEKocBCg9QcmVzZW5jZVZlcmRpY3QSIAocUFJFU0VOQ0VfVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1BSRVNFTkNFX1ZFUkRJQ1RfSElEREVOEAESGwoXUFJFU0VOQ0VfVkVSRElDVF9TVEFUVVMQAhIYChRQUkVTRU5DRV9WRVJESUNUX0FMTBADMpgECg9Vc2VyTWVzaFNlcnZpY2USYQoLQ2hlY2tEaXJlY3QSJS5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlcXVlc3QaJi5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlc3BvbnNlIgOQAgESXgoKQXJlRnJpZW5kcxIkLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXF1ZXN0GiUub2NlYW5jaGF0LnVzZXIudjEuQXJlRnJpZW5kc1Jlc3BvbnNlIgOQAgESZwoNQ2hlY2tQcmVzZW5jZRInLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrUHJlc2VuY2VSZXF1ZXN0Gigub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tQcmVzZW5jZVJlc3BvbnNlIgOQAgEScAoQQmF0Y2hHZXRQcm9maWxlcxIqLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXF1ZXN0Gisub2NlYW5jaGF0LnVzZXIudjEuQmF0Y2hHZXRQcm9maWxlc1Jlc3BvbnNlIgOQAgESZwoNQ3JlYXRlUHJvZmlsZRInLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXF1ZXN0Gigub2NlYW5jaGF0LnVzZXIudjEuQ3JlYXRlUHJvZmlsZVJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_oceanchat_user_v1_user]);
 
 /**
  * Asks whether one user may write to another.
@@ -212,6 +212,76 @@ export const CreateProfileResponseSchema: GenMessage<CreateProfileResponse> = /*
   messageDesc(file_oceanchat_user_v1_user_mesh_service, 7);
 
 /**
+ * Asks who may see whether others are here.
+ *
+ * @generated from message oceanchat.user.v1.CheckPresenceRequest
+ */
+export type CheckPresenceRequest = Message<"oceanchat.user.v1.CheckPresenceRequest"> & {
+  /**
+   * The questions, at most 1000.
+   *
+   * @generated from field: repeated oceanchat.user.v1.PresenceQuestion questions = 1;
+   */
+  questions: PresenceQuestion[];
+};
+
+/**
+ * Describes the message oceanchat.user.v1.CheckPresenceRequest.
+ * Use `create(CheckPresenceRequestSchema)` to create a new message.
+ */
+export const CheckPresenceRequestSchema: GenMessage<CheckPresenceRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 8);
+
+/**
+ * May one user see whether another is here?
+ *
+ * @generated from message oceanchat.user.v1.PresenceQuestion
+ */
+export type PresenceQuestion = Message<"oceanchat.user.v1.PresenceQuestion"> & {
+  /**
+   * Who looks.
+   *
+   * @generated from field: string viewer_user_id = 1;
+   */
+  viewerUserId: string;
+
+  /**
+   * At whom.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message oceanchat.user.v1.PresenceQuestion.
+ * Use `create(PresenceQuestionSchema)` to create a new message.
+ */
+export const PresenceQuestionSchema: GenMessage<PresenceQuestion> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 9);
+
+/**
+ * Who may see whether others are here.
+ *
+ * @generated from message oceanchat.user.v1.CheckPresenceResponse
+ */
+export type CheckPresenceResponse = Message<"oceanchat.user.v1.CheckPresenceResponse"> & {
+  /**
+   * One for each question, in their order.
+   *
+   * @generated from field: repeated oceanchat.user.v1.PresenceVerdict verdicts = 1;
+   */
+  verdicts: PresenceVerdict[];
+};
+
+/**
+ * Describes the message oceanchat.user.v1.CheckPresenceResponse.
+ * Use `create(CheckPresenceResponseSchema)` to create a new message.
+ */
+export const CheckPresenceResponseSchema: GenMessage<CheckPresenceResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 10);
+
+/**
  * Whether one user may write to another.
  *
  * @generated from enum oceanchat.user.v1.DirectVerdict
@@ -267,6 +337,54 @@ export const DirectVerdictSchema: GenEnum<DirectVerdict> = /*@__PURE__*/
   enumDesc(file_oceanchat_user_v1_user_mesh_service, 0);
 
 /**
+ * What of a user's presence another may see.
+ *
+ * @generated from enum oceanchat.user.v1.PresenceVerdict
+ */
+export const PresenceVerdict = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: PRESENCE_VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing: he looks offline. There is no such user, one blocks the other, or his policy says so.
+   *
+   * @generated from enum value: PRESENCE_VERDICT_HIDDEN = 1;
+   */
+  HIDDEN: 1,
+
+  /**
+   * Whether he is here, but not when he was last here.
+   *
+   * @generated from enum value: PRESENCE_VERDICT_STATUS = 2;
+   */
+  STATUS: 2,
+
+  /**
+   * All.
+   *
+   * @generated from enum value: PRESENCE_VERDICT_ALL = 3;
+   */
+  ALL: 3,
+} as const;
+
+/**
+ * What of a user's presence another may see.
+ *
+ * @generated from enum oceanchat.user.v1.PresenceVerdict
+ */
+export type PresenceVerdict = (typeof PresenceVerdict)[keyof typeof PresenceVerdict] | UnknownEnum;
+
+/**
+ * Describes the enum oceanchat.user.v1.PresenceVerdict.
+ */
+export const PresenceVerdictSchema: GenEnum<PresenceVerdict> = /*@__PURE__*/
+  enumDesc(file_oceanchat_user_v1_user_mesh_service, 1);
+
+/**
  * What user answers to other services.
  *
  * @generated from service oceanchat.user.v1.UserMeshService
@@ -291,6 +409,16 @@ export const UserMeshService: GenService<{
     methodKind: "unary";
     input: typeof AreFriendsRequestSchema;
     output: typeof AreFriendsResponseSchema;
+  },
+  /**
+   * Says who may see whether others are here: up to 1000 questions at once.
+   *
+   * @generated from rpc oceanchat.user.v1.UserMeshService.CheckPresence
+   */
+  checkPresence: {
+    methodKind: "unary";
+    input: typeof CheckPresenceRequestSchema;
+    output: typeof CheckPresenceResponseSchema;
   },
   /**
    * Gives profiles; unknown users are left out.
