@@ -5,15 +5,10 @@ import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import type { Collection, Db } from "mongodb";
 import type { Changes, Head, RecordRow, Store, UserConversation } from "./ports.ts";
 import { applyChanges, type ChangeCollections, changeCollections, indexChanges } from "./store/changes.ts";
-import {
-  type HeadCollections,
-  headCollections,
-  headUpdate,
-  indexHeads,
-  userConversationUpdate,
-} from "./store/heads.ts";
+import { type HeadCollections, headCollections, headMoves, indexHeads, userConversationMoves } from "./store/heads.ts";
 import { indexKeys, insertKeys, type KeyCollections, keyCollections } from "./store/keys.ts";
-import { type InTime, insertAll, inTimeOf, updateAll } from "./store/writes.ts";
+import { moveAll } from "./store/moves.ts";
+import { type InTime, insertAll, inTimeOf } from "./store/writes.ts";
 
 /** How long a write may take, in milliseconds: more than the largest batch needs. */
 const WRITE_MS = 10_000;
@@ -107,11 +102,11 @@ export class MongoStore implements Store {
   }
 
   moveHeads(heads: readonly Head[]): Promise<void> {
-    return updateAll(this.#heads.heads, heads.map(headUpdate), this.#inTime);
+    return moveAll(this.#heads.heads, headMoves(heads), this.#inTime);
   }
 
   moveUserConversations(conversations: readonly UserConversation[]): Promise<void> {
-    return updateAll(this.#heads.userConversations, conversations.map(userConversationUpdate), this.#inTime);
+    return moveAll(this.#heads.userConversations, userConversationMoves(conversations), this.#inTime);
   }
 }
 

@@ -1,9 +1,9 @@
 import { getOption } from "@bufbuild/protobuf";
 import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { StoredHeadSchema, StoredUserConversationSchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
-import type { AnyBulkWriteOperation, Collection, Db } from "mongodb";
+import type { Collection, Db } from "mongodb";
 import type { Head, UserConversation } from "../ports.ts";
-import { ifNewer } from "./writes.ts";
+import type { Moves } from "./moves.ts";
 
 interface HeadDocument {
   _id: string;
@@ -44,41 +44,44 @@ export async function indexHeads({ userConversations }: HeadCollections): Promis
 }
 
 /**
- * One update, which compares in the store: what lies at the head goes with the highest seq, whatever order batches come in.
- * (A filter on `headSeq` with an upsert costs the same, and must be told from a duplicate key.)
+ * Compares in the store: what lies at the head goes with the highest seq, whatever order batches come in. A mark that neither has stays
+ * absent.
  */
-export function headUpdate(head: Head): AnyBulkWriteOperation<HeadDocument> {
-  const { conversationId, headSeq, streamSequence, lastTime, lastRecord, lastRecalledSeq, lastMentionAllSeq } = head;
+export const headMoves = (heads: readonly Head[]): Moves<HeadDocument> => ({
+  documents: heads.map(headDocument),
+  forward: {
+    headSeq: { $max: ["$moved.headSeq", "$headSeq"] },
+    streamSequence: { $max: ["$moved.streamSequence", "$streamSequence"] },
+    lastTime: ofNewer("lastTime"),
+    lastRecord: ofNewer("lastRecord"),
+    lastRecalledSeq: higher("lastRecalledSeq"),
+    lastMentionAllSeq: higher("lastMentionAllSeq"),
+  },
+});
+
+function headDocument({ conversationId, lastRecalledSeq, lastMentionAllSeq, ...head }: Head): HeadDocument {
   return {
-    updateOne: {
-      filter: { _id: conversationId },
-      update: [
-        {
-          $set: {
-            headSeq: { $max: [headSeq, "$headSeq"] },
-            streamSequence: { $max: [streamSequence, "$streamSequence"] },
-            lastTime: ifNewer(headSeq, "headSeq", lastTime, "lastTime"),
-            lastRecord: ifNewer(headSeq, "headSeq", lastRecord, "lastRecord"),
-            ...forward("lastRecalledSeq", lastRecalledSeq),
-            ...forward("lastMentionAllSeq", lastMentionAllSeq),
-          },
-        },
-      ],
-      upsert: true,
-    },
+    _id: conversationId,
+    ...head,
+    ...(lastRecalledSeq === undefined ? {} : { lastRecalledSeq }),
+    ...(lastMentionAllSeq === undefined ? {} : { lastMentionAllSeq }),
   };
 }
 
-const forward = (field: string, seq: bigint | undefined) =>
-  seq === undefined ? {} : { [field]: { $max: [seq, `$${field}`] } };
+const ofNewer = (field: string) => ({
+  $cond: [{ $gt: ["$moved.headSeq", "$headSeq"] }, `$moved.${field}`, `$${field}`],
+});
 
-export function userConversationUpdate(moved: UserConversation): AnyBulkWriteOperation<UserConversationDocument> {
-  const { userId, conversationId, lastTime, streamSequence } = moved;
-  return {
-    updateOne: {
-      filter: { _id: `${userId}:${conversationId}` },
-      update: { $max: { lastTime, streamSequence }, $setOnInsert: { userId, conversationId } },
-      upsert: true,
-    },
-  };
-}
+/** Not `$max`, which makes null of what is absent. */
+const higher = (field: string) => ({
+  $cond: [{ $gt: [`$moved.${field}`, `$${field}`] }, `$moved.${field}`, `$${field}`],
+});
+
+/** The later of both; there may be documents without a stream sequence. */
+export const userConversationMoves = (moved: readonly UserConversation[]): Moves<UserConversationDocument> => ({
+  documents: moved.map((each) => ({ _id: `${each.userId}:${each.conversationId}`, ...each })),
+  forward: {
+    lastTime: { $max: ["$moved.lastTime", "$lastTime"] },
+    streamSequence: { $max: ["$moved.streamSequence", "$streamSequence"] },
+  },
+});

@@ -33,16 +33,21 @@ export const inTimeOf =
 /** How many updates go at once: each is a write of its own to the store, and all of them must come within the time. */
 const MAX_UPDATES = 500;
 
-/** Makes updates, in any order. */
+/** Makes updates, in any order. Returns how many documents they have found. */
 export async function updateAll<T extends Document>(
   to: Collection<T>,
   updates: AnyBulkWriteOperation<T>[],
   inTime: InTime,
-): Promise<void> {
+): Promise<number> {
+  let matched = 0;
   try {
     for (let from = 0; from < updates.length; from += MAX_UPDATES) {
-      await inTime((options) => to.bulkWrite(updates.slice(from, from + MAX_UPDATES), options));
+      const some = updates.slice(from, from + MAX_UPDATES);
+      await inTime(async (options) => {
+        matched += (await to.bulkWrite(some, options)).matchedCount;
+      });
     }
+    return matched;
   } catch (error) {
     const [first] = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
     throw first === undefined ? error : refusal(first, error);

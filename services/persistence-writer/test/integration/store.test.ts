@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { openRelay } from "@oceanchat/runtime/testing-relay";
+import { Binary, type Db, MongoClient } from "mongodb";
 import { writableEntry } from "../../src/core/entry.ts";
+import { headsOf } from "../../src/core/heads.ts";
 import { createWriterCore, type WriterCore } from "../../src/core.ts";
 import { openStore } from "../../src/store.ts";
 import { DIRECT, entry, id } from "../support/entries.ts";
@@ -12,6 +14,8 @@ describe("MongoStore", () => {
   let servers: TestServers;
   let store: Awaited<ReturnType<typeof openStore>>;
   let core: WriterCore;
+  let client: MongoClient;
+  let db: Db;
 
   before(async function () {
     this.timeout(300_000);
@@ -19,9 +23,12 @@ describe("MongoStore", () => {
     store = await openStore({ url: servers.mongodbUrl, database: "oceanchat", name: "test", log: silentLog });
     await store.createIndexes(); // as the next process does at its start
     core = createWriterCore(store, noTail);
+    client = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
+    db = client.db("oceanchat");
   });
 
   after(async () => {
+    await client?.close();
     await store?.close();
     await servers?.stop();
   });
@@ -70,6 +77,47 @@ describe("MongoStore", () => {
     } finally {
       await cut.close();
       await relay.close();
+    }
+  });
+
+  it("moves heads and lists of many conversations at once, those that are new among them, and never back", async () => {
+    const conversation = (n: number) => `d_${id(3000 + n)}_${id(4000 + n)}`;
+    const batch = (seq: number, conversations: readonly number[]) =>
+      conversations.map((n) => writable(seq, 10_000 * seq + n, { conversationId: conversation(n) }));
+    const all = Array.from({ length: 150 }, (_, n) => n);
+    await core.write(batch(2, all.slice(0, 100)));
+    await core.write([...batch(3, all.slice(50)), ...batch(1, all)]);
+    const heads = await db.collection("conversation_heads").find().toArray();
+    const lists = await db.collection("user_conversations").find().toArray();
+    for (const n of all) {
+      const seq = n < 50 ? 2 : 3;
+      const row = writable(seq, 10_000 * seq + n, { conversationId: conversation(n) }).row;
+      const { streamSequence, acceptedTime: lastTime } = row;
+      assert.deepEqual(
+        heads.find(({ _id }) => String(_id) === conversation(n)),
+        { _id: conversation(n), headSeq: BigInt(seq), streamSequence, lastTime, lastRecord: new Binary(row.record) },
+      );
+      for (const userId of [id(3000 + n), id(4000 + n)]) {
+        const conversationId = conversation(n);
+        assert.deepEqual(
+          lists.find((each) => each.userId === userId),
+          { _id: `${userId}:${conversationId}`, userId, conversationId, lastTime, streamSequence },
+        );
+      }
+    }
+  });
+
+  it("moves heads that several writers make at the same time to the furthest", async () => {
+    for (let round = 0; round < 10; round++) {
+      const ids = Array.from({ length: 60 }, (_, n) => `g_${id(5000 + 100 * round + n)}`);
+      const headsAt = (seq: number) =>
+        headsOf(ids.map((conversationId, n) => writable(seq, 1000 * seq + n, { conversationId })));
+      await Promise.all([1, 3, 2].map((seq) => store.moveHeads(headsAt(seq))));
+      const heads = db.collection<{ _id: string; headSeq: bigint }>("conversation_heads").find({ _id: { $in: ids } });
+      assert.deepEqual(
+        (await heads.toArray()).map(({ headSeq }) => headSeq),
+        ids.map(() => 3n),
+      );
     }
   });
 
