@@ -9,6 +9,11 @@ export const presenceKeys = {
     "Mesh doors of auth, for the signing keys.",
     "dns:oceanchat-auth-headless:8082",
   ),
+  user: addresses(
+    "OCEANCHAT_USER_ADDRESSES",
+    "Mesh doors of user, for who may see whom.",
+    "dns:oceanchat-user-headless:8082",
+  ),
   leaseMs: integer(
     "OCEANCHAT_GATEWAY_LEASE_MS",
     "How long a gateway counts as alive after its last sign of life, in milliseconds.",

@@ -8,16 +8,23 @@ import { presenceKeys } from "./config.ts";
 import { createPresenceCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
 import { presenceMeshHandlers } from "./service.ts";
-import { openStore } from "./store.ts";
+import { openRedisStore } from "./store.ts";
 
 /** Starts presence. */
 export async function start(host: Host): Promise<void> {
   const config = readConfig(presenceKeys, host.env);
-  const store = openStore(config.redisUrl, host.log);
+  const store = openRedisStore(config.redisUrl, host.log);
   host.defer("store", () => store.close());
   const peers = await openPeers(host, config);
-  const core = createPresenceCore({ store, leaseMs: config.leaseMs, now: host.now });
-  host.every("sweep", config.sweepIntervalMs, core.sweep);
+  const core = createPresenceCore({
+    store: store.connections,
+    statusStore: { read: async () => new Map() },
+    users: peers.users,
+    changes: { mark: async () => {} },
+    leaseMs: config.leaseMs,
+    now: host.now,
+  });
+  host.every("sweep", config.sweepIntervalMs, core.connections.sweep);
   await host.serve({
     public: [implement(PresenceService, {})],
     mesh: [implement(PresenceMeshService, presenceMeshHandlers(core))],

@@ -1,4 +1,6 @@
+import type { Status } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
 import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import type { PresenceVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { PublicJwk } from "@oceanchat/runtime/token";
 
 /** A socket as presence keeps it. */
@@ -20,8 +22,8 @@ export interface DisplacedConnection {
   readonly gatewayId: string;
 }
 
-/** Where presence is kept. Everything in it can be rebuilt from the gateways. */
-export interface PresenceStore {
+/** Where connections are kept. Everything in it can be rebuilt from the gateways. */
+export interface ConnectionStore {
   /**
    * Adds a connection and removes, in the same step, the older ones of the same device. When a newer one is there already, the
    * new entry itself is the one that gives way.
@@ -43,7 +45,46 @@ export interface PresenceStore {
   sweep(gatewayId: string, addedBeforeMs: number, limit: number): Promise<boolean>;
 }
 
+/** What a user has chosen, as it is stored. */
+export interface StoredStatus {
+  /** ONLINE, AWAY, BUSY or INVISIBLE. */
+  readonly status: Status;
+  readonly text: string;
+  /** When both end, in milliseconds since the epoch; undefined for never. */
+  readonly expireMs: number | undefined;
+  /** When he was last seen, in milliseconds since the epoch. */
+  readonly lastSeenMs: number | undefined;
+}
+
+/** Where what users have chosen is kept: durably, as nobody must become visible because a cache was lost. */
+export interface StatusStore {
+  /** One for each user, also for those who have chosen nothing. */
+  read(userIds: readonly string[]): Promise<ReadonlyMap<string, StoredStatus>>;
+}
+
+/** Who looks at whom. */
+export interface Pair {
+  readonly viewerId: string;
+  readonly userId: string;
+}
+
+/** Who may see whom. */
+export interface Users {
+  /** One verdict for each pair, in their order; any number of pairs. */
+  checkPresence(pairs: readonly Pair[]): Promise<PresenceVerdict[]>;
+}
+
+/** Where it is noted how users may look otherwise than before. */
+export interface Changes {
+  /**
+   * What is shown of these users may have changed: it is to be looked at again. Called after the change, also when nothing changed
+   * in the end, and again when a report is repeated. Rejects when it could not be noted: whoever reported tries again.
+   */
+  mark(userIds: readonly string[]): Promise<void>;
+}
+
 /** Other services. */
 export interface PresencePeers {
+  readonly users: Users;
   signingKeys(): Promise<readonly PublicJwk[]>;
 }

@@ -13,7 +13,7 @@ import type { LiveConnection } from "./ports.ts";
 export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof PresenceMeshService> => ({
   report: (item) => report(core, item),
   async locate(request) {
-    const { connections, gateways } = await core.locate(request.userIds);
+    const { connections, gateways } = await core.connections.locate(request.userIds);
     return {
       connections: connections.map(({ connectedAtMs, ...connection }) => ({
         ...connection,
@@ -27,13 +27,13 @@ export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof Presen
 async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {
   switch (event.case) {
     case "connected":
-      return { replaced: [...(await core.connected(liveConnection(gatewayId, event.value)))] };
+      return { replaced: [...(await core.connections.connected(liveConnection(gatewayId, event.value)))] };
     case "disconnected":
-      await core.disconnected(event.value.userId, event.value.connectionId);
+      await core.connections.disconnected(event.value.userId, event.value.connectionId);
       return {};
     case "lease": {
-      if (!event.value.released) return core.lease(gatewayId, event.value.address);
-      await core.release(gatewayId);
+      if (!event.value.released) return core.connections.lease(gatewayId, event.value.address);
+      await core.connections.release(gatewayId);
       return {};
     }
     case undefined:

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
-import { createPresenceCore } from "../../src/core.ts";
-import type { LiveConnection, PresenceStore } from "../../src/ports.ts";
+import { createConnections } from "../../src/core/connections.ts";
+import { Leases } from "../../src/core/leases.ts";
+import type { ConnectionStore, LiveConnection } from "../../src/ports.ts";
 
 const connection = (connectionId: string, gatewayId: string, userId = "u1"): LiveConnection => ({
   connectionId,
@@ -17,7 +18,7 @@ const connection = (connectionId: string, gatewayId: string, userId = "u1"): Liv
 /** A store that holds what the test put there and counts the look-ups of leases. */
 function fakeStore(entries: LiveConnection[], leases: Map<string, string>) {
   const asked: string[][] = [];
-  const store: PresenceStore = {
+  const store: ConnectionStore = {
     add: async () => [{ connectionId: "old", gatewayId: "g1" }],
     remove: async () => {},
     renewLease: async (gatewayId, address) => {
@@ -37,10 +38,13 @@ function fakeStore(entries: LiveConnection[], leases: Map<string, string>) {
   return { store, asked };
 }
 
-describe("presence core", () => {
+const connectionsOver = (store: ConnectionStore, now: () => number) =>
+  createConnections({ store, leases: new Leases(store, now), changes: { mark: async () => {} }, leaseMs: 15_000, now });
+
+describe("connections", () => {
   it("leaves out connections of gateways without a lease", async () => {
     const { store } = fakeStore([connection("c1", "g1"), connection("c2", "dead")], new Map([["g1", "a:1"]]));
-    const core = createPresenceCore({ store, leaseMs: 15_000, now: () => 0 });
+    const core = connectionsOver(store, () => 0);
     const { connections, gateways } = await core.locate(["u1", "u1"]);
     assert.deepEqual(
       connections.map((each) => each.connectionId),
@@ -53,7 +57,7 @@ describe("presence core", () => {
     let now = 0;
     const leases = new Map([["g1", "a:1"]]);
     const { store, asked } = fakeStore([connection("c1", "g1")], leases);
-    const core = createPresenceCore({ store, leaseMs: 15_000, now: () => now });
+    const core = connectionsOver(store, () => now);
     await core.locate(["u1"]);
     leases.delete("g1");
     assert.equal((await core.locate(["u1"])).connections.length, 1);
@@ -65,7 +69,7 @@ describe("presence core", () => {
   it("sees a gateway at once that had no lease a moment ago", async () => {
     const leases = new Map<string, string>();
     const { store } = fakeStore([connection("c1", "g1")], leases);
-    const core = createPresenceCore({ store, leaseMs: 15_000, now: () => 0 });
+    const core = connectionsOver(store, () => 0);
     assert.equal((await core.locate(["u1"])).connections.length, 0);
     assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: true });
     assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: false });
@@ -74,7 +78,7 @@ describe("presence core", () => {
 
   it("tells where the replaced connection is", async () => {
     const { store } = fakeStore([], new Map([["g1", "a:1"]]));
-    const core = createPresenceCore({ store, leaseMs: 15_000, now: () => 0 });
+    const core = connectionsOver(store, () => 0);
     assert.deepEqual(await core.connected(connection("new", "g2")), [
       { connectionId: "old", gatewayId: "g1", address: "a:1" },
     ]);
@@ -88,7 +92,7 @@ describe("presence core", () => {
       steps += 1;
       return true;
     };
-    await createPresenceCore({ store, leaseMs: 15_000, now: () => 0 }).sweep();
+    await connectionsOver(store, () => 0).sweep();
     assert.ok(steps > 0 && steps <= 20, `${steps} steps`);
   });
 });
