@@ -12,6 +12,11 @@ export const routerKeys = {
     "Mesh doors of query, which answers what a device has missed.",
     "dns:oceanchat-query-headless:8082",
   ),
+  presence: addresses(
+    "OCEANCHAT_PRESENCE_ADDRESSES",
+    "Mesh doors of presence, which knows who is here.",
+    "dns:oceanchat-presence-headless:8082",
+  ),
   packetsPerSecond: integer(
     "OCEANCHAT_USER_PACKETS_PER_SECOND",
     "Packets per second that a user may send in the long run. Gateways announce it.",
@@ -36,7 +41,7 @@ export const routerKeys = {
   ),
   maxInFlight: integer(
     "OCEANCHAT_DISPATCH_IN_FLIGHT",
-    "Commands per instance of message, and of query, that wait for an answer; one more is refused with OVERLOADED.",
+    "Commands per instance of message, query or presence that wait for an answer; one more is refused with OVERLOADED.",
     4_096,
     1,
     100_000,

@@ -6,7 +6,6 @@ export const errors = {
   unreadable: (text: string) => shared.malformed(text),
   noCommand: () => shared.malformed("the packet holds no command"),
   unknownCommand: (name: string) => shared.unimplemented(`there is no command ${name} in this version`),
-  notYet: (name: string) => shared.unimplemented(`the command ${name} is not carried out in this version`),
   alreadyConnected: () => shared.malformed("connect is only for the first frame of a TCP connection"),
   invalidFields: (violations: readonly FieldViolation[]) => shared.invalidFields(violations),
   rateLimited: (waitMs: number) => shared.rateLimited(waitMs),

@@ -8,7 +8,7 @@ import { routerKeys } from "./config.ts";
 import { Breaker } from "./core/breaker.ts";
 import { createExchange } from "./core/exchange.ts";
 import { Limiter } from "./core/limiter.ts";
-import { openMessage, openQuery } from "./peers.ts";
+import { openMessage, openPresence, openQuery } from "./peers.ts";
 import { routerMeshHandlers } from "./service.ts";
 
 /** Starts the router. */
@@ -20,6 +20,7 @@ export async function start(host: Host): Promise<void> {
     targets: {
       message: { port: message, breaker: breaker() },
       query: { port: await openQuery(host, config), breaker: breaker() },
+      presence: { port: await openPresence(host, config), breaker: breaker() },
     },
     limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
     validate: createRequestValidator(),

@@ -1,9 +1,10 @@
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import type { Values } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
 import type { routerKeys } from "./config.ts";
-import type { MessageCommand, QueryCommand } from "./core/commands.ts";
+import type { MessageCommand, PresenceCommand, QueryCommand } from "./core/commands.ts";
 import type { CommandPort, LimitsPort } from "./ports.ts";
 
 /** Gateways ask in the background. */
@@ -35,5 +36,21 @@ export async function openQuery(host: Host, config: Values<typeof routerKeys>): 
   });
   return {
     dispatch: ({ sender, command, key, traceparent }) => calls.call({ ...sender, command, traceparent }, { key }),
+  };
+}
+
+/** Reaches presence in the same way. A subscription or a status that is set twice is the same one. */
+export async function openPresence(
+  host: Host,
+  config: Values<typeof routerKeys>,
+): Promise<CommandPort<PresenceCommand>> {
+  const calls = await host.calls(PresenceMeshService.method.dispatch, config.presence, {
+    resend: true,
+    timeoutMs: config.dispatchTimeoutMs,
+    maxInFlight: config.maxInFlight,
+  });
+  return {
+    dispatch: ({ sender, connection, command, key, traceparent }) =>
+      calls.call({ ...sender, ...connection, command, traceparent }, { key }),
   };
 }

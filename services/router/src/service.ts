@@ -24,6 +24,6 @@ export const routerMeshHandlers = (
   exchange: (uplink) =>
     tracing.span("router.exchange", uplink.traceparent, async (traceparent) => {
       uplink.traceparent = traceparent;
-      return { payload: await exchange(uplink) };
+      return exchange(uplink);
     }),
 });

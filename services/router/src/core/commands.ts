@@ -1,4 +1,5 @@
 import type { Command } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import type { Command as CommandOfPresence } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import type { Command as CommandOfQuery } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import type { ClientCommand } from "./packets.ts";
 
@@ -7,17 +8,17 @@ export type MessageCommand = Extract<ClientCommand, Extract<Command["command"], 
 /** A command that query carries out. */
 export type QueryCommand = Extract<ClientCommand, Extract<CommandOfQuery["command"], { case: string }>>;
 
+/** A command that presence carries out. */
+export type PresenceCommand = Extract<ClientCommand, Extract<CommandOfPresence["command"], { case: string }>>;
+
 /** How a command is carried out. */
 export type Route =
   /** By message; `nothing`: the client hears only of failures. */
   | { readonly target: "message"; readonly answer: "accepted" | "done" | "nothing" }
   | { readonly target: "query"; readonly answer: "syncPage" }
-  /** The contract has it, but no service offers it to the router yet. */
-  | { readonly target: "not yet" }
+  | { readonly target: "presence"; readonly answer: "presence" | "done" }
   /** It belongs to a connection's first frame, which the gateway reads. */
   | { readonly target: "handshake" };
-
-const notYet: Route = { target: "not yet" };
 
 /** Every command of the contract: the one place that a new one is added to. */
 export const routes: Readonly<Record<ClientCommand["case"], Route>> = {
@@ -29,8 +30,8 @@ export const routes: Readonly<Record<ClientCommand["case"], Route>> = {
   typing: { target: "message", answer: "nothing" },
   confirm: { target: "message", answer: "nothing" },
   updateSettings: { target: "message", answer: "accepted" },
-  subscribePresence: notYet,
-  setStatus: notYet,
+  subscribePresence: { target: "presence", answer: "presence" },
+  setStatus: { target: "presence", answer: "done" },
   sync: { target: "query", answer: "syncPage" },
   connect: { target: "handshake" },
 };
@@ -39,6 +40,9 @@ export const isForMessage = (command: ClientCommand): command is MessageCommand 
   routes[command.case].target === "message";
 
 export const isForQuery = (command: ClientCommand): command is QueryCommand => routes[command.case].target === "query";
+
+export const isForPresence = (command: ClientCommand): command is PresenceCommand =>
+  routes[command.case].target === "presence";
 
 /**
  * The conversation that a command is about: commands of one conversation go to one instance of message, in order, so two

@@ -10,8 +10,10 @@ import type { Breaker, Outcome } from "./breaker.ts";
 import {
   conversationOf,
   isForMessage,
+  isForPresence,
   isForQuery,
   type MessageCommand,
+  type PresenceCommand,
   type QueryCommand,
   routes,
 } from "./commands.ts";
@@ -26,7 +28,11 @@ export interface Target<C extends ClientCommand> {
 
 export interface ExchangeOptions {
   /** By their names in the table of routes. */
-  readonly targets: { readonly message: Target<MessageCommand>; readonly query: Target<QueryCommand> };
+  readonly targets: {
+    readonly message: Target<MessageCommand>;
+    readonly query: Target<QueryCommand>;
+    readonly presence: Target<PresenceCommand>;
+  };
   readonly limiter: Limiter;
   /** Throws INVALID_FIELD for a command that breaks a rule of the contract; its fields are named as in a call's request. */
   readonly validate: RequestValidator;
@@ -36,8 +42,16 @@ export interface ExchangeOptions {
   readonly onDefect: (cause: unknown, uplink: Uplink) => void;
 }
 
-/** Carries one packet out and gives the encoded answer; empty when the client is not to be answered. Never rejects. */
-export type Exchange = (uplink: Uplink) => Promise<Uint8Array>;
+/** What goes back to the gateway. */
+export interface Answer {
+  /** An encoded packet; empty when the client is not to be answered. */
+  readonly payload: Uint8Array;
+  /** What the gateway is to keep for the connection. */
+  readonly keep?: Uint8Array;
+}
+
+/** Carries one packet out. Never rejects. */
+export type Exchange = (uplink: Uplink) => Promise<Answer>;
 
 const NOTHING = new Uint8Array(0);
 const done: ServerEvent = { case: "done", value: create(DoneSchema) };
@@ -49,15 +63,20 @@ const done: ServerEvent = { case: "done", value: create(DoneSchema) };
 export function createExchange(options: ExchangeOptions): Exchange {
   const { targets, limiter, validate, now, onDefect } = options;
 
-  async function carryOut(command: ClientCommand, uplink: Uplink): Promise<ServerEvent | undefined> {
-    const { userId, sessionId, deviceId, traceparent } = uplink;
-    const from = { sender: { userId, sessionId, deviceId }, traceparent };
+  async function carryOut(command: ClientCommand, uplink: Uplink): Promise<Result> {
+    const { userId, sessionId, deviceId, connectionId, gatewayId, codec, traceparent } = uplink;
+    const from = {
+      sender: { userId, sessionId, deviceId },
+      connection: { connectionId, gatewayId, codec },
+      traceparent,
+    };
     if (isForMessage(command)) {
       const key = conversationOf(command, userId);
       return dispatch("message", targets.message, { ...from, command, key }, now);
     }
     if (isForQuery(command)) return dispatch("query", targets.query, { ...from, command, key: userId }, now);
-    throw routes[command.case].target === "handshake" ? errors.alreadyConnected() : errors.notYet(command.case);
+    if (isForPresence(command)) return dispatch("presence", targets.presence, { ...from, command, key: userId }, now);
+    throw errors.alreadyConnected();
   }
 
   return async (uplink) => {
@@ -69,12 +88,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
       if (waitMs > 0) throw errors.rateLimited(waitMs);
       if ("refusal" in reading) throw reading.refusal;
       validate(schemaOf(reading.command), reading.command.value);
-      const event = await carryOut(reading.command, uplink);
-      return event === undefined ? NOTHING : writePacket(codec, requestId, event);
+      const { result, keep } = await carryOut(reading.command, uplink);
+      const event = eventOf(reading.command.case, result);
+      const payload = event === undefined ? NOTHING : writePacket(codec, requestId, event);
+      return keep === undefined ? { payload } : { payload, keep };
     } catch (thrown) {
       const error = toServiceError(thrown);
       if (error.code === Code.Internal) onDefect(error.cause ?? error, uplink);
-      return writePacket(codec, requestId, { case: "error", value: errorEvent(requestId, error) });
+      return { payload: writePacket(codec, requestId, { case: "error", value: errorEvent(requestId, error) }) };
     }
   };
 }
@@ -84,13 +105,12 @@ async function dispatch<C extends ClientCommand>(
   { port, breaker }: Target<C>,
   command: Dispatch<C>,
   now: () => number,
-): Promise<ServerEvent | undefined> {
+): Promise<Result> {
   const entry = breaker.enter(now());
   if (entry.waitMs > 0) throw errors.leftAlone(name, entry.waitMs);
   let outcome: Outcome = "reached";
   try {
-    const { result } = await port.dispatch(command);
-    return eventOf(command.command.case, result);
+    return await port.dispatch(command);
   } catch (thrown) {
     outcome = outcomeOf(toServiceError(thrown));
     throw thrown;
@@ -104,12 +124,13 @@ function outcomeOf({ code }: ServiceError): Outcome {
   return code === Code.ResourceExhausted ? "neither" : "reached";
 }
 
-function eventOf(name: ClientCommand["case"], result: Result): ServerEvent | undefined {
+function eventOf(name: ClientCommand["case"], result: Result["result"]): ServerEvent | undefined {
   const route = routes[name];
   const answer = "answer" in route ? route.answer : undefined;
   if (answer === "nothing") return undefined;
   if (answer === "accepted" && result.case === "accepted") return { case: "messageAccepted", value: result.value };
   if (answer === "syncPage" && result.case === "syncPage") return result;
+  if (answer === "presence" && result.case === "presence") return result;
   if (answer === "done") return done;
   throw errors.wrongAnswer(name);
 }

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
+import { create } from "@bufbuild/protobuf";
+import { CommandResultSchema as PresenceResultSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
-import { type Dispatch, openFakeMessage, openFakeQuery, type RunningRouter, startRouter } from "../support/mesh.ts";
+import {
+  type Dispatch,
+  openFakeMessage,
+  openFakePresence,
+  openFakeQuery,
+  type RunningRouter,
+  startRouter,
+} from "../support/mesh.ts";
 import {
   ALICE,
   binary,
@@ -123,6 +132,33 @@ describe("router", () => {
     assert.equal(errorOf(await exchange(binary(long))).reason, "ERROR_REASON_INVALID_FIELD");
     await door.close(0);
     assert.equal(errorOf(await exchange(binary(packet))).reason, "ERROR_REASON_UNAVAILABLE");
+  });
+
+  it("carries subscriptions and statuses to presence, and what it wants kept to the gateway", async () => {
+    const keep = Uint8Array.of(1, 2, 3);
+    const door = await openFakePresence(({ command, userId, connectionId, gatewayId, codec }) => {
+      if (command.case === "setStatus") return create(PresenceResultSchema, { result: { case: "done", value: {} } });
+      const presences = [{ userId, statusText: `${connectionId} ${gatewayId} ${codec}` }];
+      return create(PresenceResultSchema, { keep, result: { case: "presence", value: { presences } } });
+    });
+    doors.push(door);
+    await run([accept], { OCEANCHAT_PRESENCE_ADDRESSES: `127.0.0.1:${door.port}` });
+    const exchange = async (packet: Packet) => {
+      const reply = await router?.calls.call(uplink(json(packet), Codec.JSON));
+      assert.ok(reply !== undefined);
+      return { keep: reply.keep, event: readAnswer(reply.payload, Codec.JSON).event };
+    };
+    const subscribed = await exchange({ command: { case: "subscribePresence", value: { userIds: [] } } });
+    assert.ok(subscribed.event.case === "presence");
+    assert.deepEqual(
+      [subscribed.event.value.presences[0]?.statusText, new Uint8Array(subscribed.keep ?? [])],
+      [`c_1 g-1 ${Codec.JSON}`, keep],
+    );
+    const status = await exchange({ command: { case: "setStatus", value: { status: 2 } } });
+    assert.deepEqual([status.event.case, status.keep], ["done", undefined]);
+    const many = { userIds: Array.from({ length: 501 }, () => ALICE) };
+    const refused = await exchange({ command: { case: "subscribePresence", value: many } });
+    assert.ok(refused.event.case === "error" && refused.event.value.reason === "ERROR_REASON_INVALID_FIELD");
   });
 
   it("keeps the order of a conversation's packets", async () => {

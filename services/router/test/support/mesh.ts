@@ -1,4 +1,5 @@
 import { MessageMeshService } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { QueryMeshService } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { RouterMeshService } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import type { Calls } from "@oceanchat/runtime/calls";
@@ -22,6 +23,12 @@ type QueryDispatch = NonNullable<Handlers<typeof QueryMeshService>["dispatch"]>;
 export const openFakeQuery = (dispatch: QueryDispatch): Promise<MeshDoor> =>
   openTestDoor([implement(QueryMeshService, { dispatch })]);
 
+type PresenceDispatch = NonNullable<Handlers<typeof PresenceMeshService>["dispatch"]>;
+
+/** A presence service that answers commands as told. */
+export const openFakePresence = (dispatch: PresenceDispatch): Promise<MeshDoor> =>
+  openTestDoor([implement(PresenceMeshService, { dispatch })]);
+
 export interface RunningRouter {
   readonly calls: Calls<typeof RouterMeshService.method.exchange>;
   readonly peers: Peers<typeof RouterMeshService>;
@@ -37,6 +44,7 @@ export async function startRouter(
     OCEANCHAT_GRACE_MS: "500",
     OCEANCHAT_MESSAGE_ADDRESSES: messagePorts.map((port) => `127.0.0.1:${port}`).join(","),
     OCEANCHAT_QUERY_ADDRESSES: "127.0.0.1:1",
+    OCEANCHAT_PRESENCE_ADDRESSES: "127.0.0.1:1",
     ...env,
   });
   const calls = await host.calls(RouterMeshService.method.exchange, mesh, { timeoutMs: 8_000 });

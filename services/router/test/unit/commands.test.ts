@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMessage } from "@bufbuild/protobuf";
 import { ClientPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { CommandSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { CommandSchema as PresenceCommandSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { CommandSchema as QueryCommandSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { conversationOf, isForMessage, routes } from "../../src/core/commands.ts";
 import { ALICE, BOB, GROUP, type Packet } from "../support/packets.ts";
 
-const namesOf = (schema: typeof ClientPacketSchema | typeof CommandSchema | typeof QueryCommandSchema) =>
+const namesOf = (schema: DescMessage) =>
   schema.oneofs.flatMap(({ fields }) => fields.map(({ localName }) => localName)).sort();
 
 describe("routes", () => {
@@ -17,6 +18,7 @@ describe("routes", () => {
   for (const [service, schema] of [
     ["message", CommandSchema],
     ["query", QueryCommandSchema],
+    ["presence", PresenceCommandSchema],
   ] as const) {
     it(`brings to ${service} exactly what ${service} takes`, () => {
       const there = Object.entries(routes).flatMap(([name, { target }]) => (target === service ? name : []));

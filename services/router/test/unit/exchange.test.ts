@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { CommandResultSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { CommandResultSchema as PresenceResultSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { CommandResultSchema as QueryResultSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
@@ -26,10 +27,16 @@ const conversationId = `g_${GROUP}`;
 const accepted: Result = { case: "accepted", value: { conversationId, recordId: "r-1", seq: 3n, duplicate: true } };
 
 const synced = create(QueryResultSchema, { result: { case: "syncPage", value: { cursor: "next", hasMore: true } } });
+const shown = create(PresenceResultSchema, {
+  keep: Uint8Array.of(7, 7),
+  result: { case: "presence", value: { presences: [{ userId: GROUP, status: 2 }] } },
+});
 
 /** The router's core with a message service that answers as told. */
-function routerWith(answer: () => Result | Promise<Result> = () => accepted, page = () => synced) {
+function routerWith(result: () => Result | Promise<Result> = () => accepted, page = () => synced) {
   const asked: Dispatch[] = [];
+  const watched: Dispatch[] = [];
+  const presences = { answer: () => shown };
   const dispatched: Dispatch[] = [];
   const defects: unknown[] = [];
   const clock = { nowMs: 0 };
@@ -40,8 +47,8 @@ function routerWith(answer: () => Result | Promise<Result> = () => accepted, pag
         port: {
           async dispatch(dispatch) {
             dispatched.push(dispatch);
-            const result = await answer();
-            return create(CommandResultSchema, result === undefined ? {} : { result });
+            const answered = await result();
+            return create(CommandResultSchema, answered === undefined ? {} : { result: answered });
           },
         },
         breaker: new Breaker({ failures: 3, openMs: 1_000 }),
@@ -55,14 +62,24 @@ function routerWith(answer: () => Result | Promise<Result> = () => accepted, pag
         },
         breaker: new Breaker({ failures: 3, openMs: 1_000 }),
       },
+      presence: {
+        port: {
+          async dispatch(dispatch) {
+            watched.push(dispatch);
+            return presences.answer();
+          },
+        },
+        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
+      },
     },
     limiter: new Limiter({ perSecond: 100, burst: 200 }, 100),
     validate,
     now: () => clock.nowMs,
     onDefect: (cause) => defects.push(cause),
   });
-  const send = (packet: Packet) => exchange(uplink(binary(packet)));
-  return { exchange, send, dispatched, asked, defects, clock };
+  const answer = (packet: Packet) => exchange(uplink(binary(packet)));
+  const send = async (packet: Packet) => (await answer(packet)).payload;
+  return { exchange, answer, send, dispatched, asked, watched, presences, defects, clock };
 }
 
 const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | "typing" | "confirm"): Packet => {
@@ -79,6 +96,9 @@ const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | 
   return { requestId: 5, command: { case: name, value: values[name] } as NonNullable<Packet["command"]> };
 };
 
+const subscribe: Packet = { requestId: 6, command: { case: "subscribePresence", value: { userIds: [GROUP] } } };
+const setStatus: Packet = { requestId: 6, command: { case: "setStatus", value: { status: 2 } } };
+
 describe("exchange", () => {
   for (const [codec, write] of [
     [Codec.BINARY, binary],
@@ -86,7 +106,7 @@ describe("exchange", () => {
   ] as const) {
     it(`answers a message in its codec (${codec})`, async () => {
       const { exchange, dispatched } = routerWith();
-      const { requestId, event } = readAnswer(await exchange(uplink(write(sendToGroup(7)), codec)), codec);
+      const { requestId, event } = readAnswer((await exchange(uplink(write(sendToGroup(7)), codec))).payload, codec);
       assert.equal(requestId, 7);
       assert.ok(event.case === "messageAccepted");
       assert.equal(event.value.seq, 3n);
@@ -143,17 +163,35 @@ describe("exchange", () => {
     assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
   });
 
-  it("says of each command that nobody carries out yet that it is unimplemented", async () => {
-    const { send, dispatched } = routerWith();
-    const packets: Packet[] = [
-      { requestId: 6, command: { case: "setStatus", value: { status: 2 } } },
-      { requestId: 6, command: { case: "subscribePresence", value: { userIds: [ALICE] } } },
-    ];
-    for (const packet of packets) {
-      const error = errorOf(await send(packet));
-      assert.deepEqual([error.requestId, error.code, error.reason], [6, 12, "ERROR_REASON_UNIMPLEMENTED"]);
-    }
+  it("has presence watch users for a connection, and the gateway keep what presence wants kept", async () => {
+    const { answer, watched, dispatched } = routerWith();
+    const { payload, keep } = await answer(subscribe);
+    const { requestId, event } = readAnswer(payload);
+    assert.ok(event.case === "presence");
+    assert.deepEqual([requestId, event.value.presences[0]?.userId, keep], [6, GROUP, shown.keep]);
+    const [{ command, sender, connection, key } = {}] = watched;
+    assert.ok(command?.case === "subscribePresence");
+    assert.deepEqual([command.value.userIds, sender?.userId, key], [[GROUP], ALICE, ALICE]);
+    assert.deepEqual(connection, { connectionId: "c_1", gatewayId: "g-1", codec: Codec.BINARY });
     assert.equal(dispatched.length, 0);
+  });
+
+  it("answers setStatus with done, and asks the gateway to keep nothing then", async () => {
+    const { answer, presences } = routerWith();
+    presences.answer = () => create(PresenceResultSchema, { result: { case: "done", value: {} } });
+    const { payload, keep } = await answer(setStatus);
+    assert.deepEqual([readAnswer(payload).event.case, keep], ["done", undefined]);
+  });
+
+  it("leaves presence alone after failures in a row, and the others not", async () => {
+    const { send, presences } = routerWith();
+    presences.answer = () => {
+      throw shared.unavailable("no Redis");
+    };
+    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(subscribe)).message, /no Redis/);
+    assert.match(errorOf(await send(setStatus)).message, /presence does not answer/);
+    assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
+    assert.equal(readAnswer(await send({ requestId: 8, command: { case: "sync", value: {} } })).event.case, "syncPage");
   });
 
   it("refuses to connect again", async () => {
@@ -176,7 +214,7 @@ describe("exchange", () => {
   it("limits each user, says when to go on, and counts what it can't read too", async () => {
     const { exchange, send, clock } = routerWith();
     for (let i = 0; i < 199; i++) await send(sendToGroup(1));
-    assert.equal(errorOf(await exchange(uplink(Uint8Array.of(0xff)))).reason, "ERROR_REASON_MALFORMED");
+    assert.equal(errorOf((await exchange(uplink(Uint8Array.of(0xff)))).payload).reason, "ERROR_REASON_MALFORMED");
     const error = errorOf(await send(sendToGroup(9)));
     assert.deepEqual([error.requestId, error.code, error.reason], [9, 8, "ERROR_REASON_RATE_LIMITED"]);
     assert.equal(error.retryAfter?.nanos, 10_000_000);
