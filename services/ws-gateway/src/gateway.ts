@@ -41,6 +41,8 @@ export interface GatewayOptions {
   readonly monotonic: () => number;
 }
 
+/** What services may have kept for a connection. */
+const MAX_KEPT_BYTES = 16 * 1024;
 const REPORTS_IN_FLIGHT = 256;
 const SLICE = 500;
 /** How long clients may take to answer that their connection is closed by a gateway that stops. */
@@ -207,15 +209,22 @@ export class Gateway {
     const { userId, sessionId, deviceId, platform } = caller;
     const who = { connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, platform, codec };
     try {
-      return await tracing.span("gateway.uplink", tracing.begin(), (traceparent) =>
+      const reply = await tracing.span("gateway.uplink", tracing.begin(), (traceparent) =>
         router.exchange({ ...who, payload, traceparent }),
       );
+      if (reply.keep !== undefined) this.#keep(session, reply.keep);
+      return reply.payload;
     } catch (thrown) {
       this.counters.uplinksFailed++;
       const error = toServiceError(thrown);
       this.#options.log.debug({ err: error, connectionId: id }, "a packet was not answered");
       return errorPacket(codec, error);
     }
+  }
+
+  #keep(session: Session, bytes: Uint8Array): void {
+    if (bytes.length <= MAX_KEPT_BYTES) session.keep(bytes);
+    else this.#options.log.warn({ connectionId: session.id, bytes: bytes.length }, "too much to keep for a connection");
   }
 
   #lags(session: Session): void {
@@ -244,7 +253,8 @@ export class Gateway {
     }
   }
 
-  #of({ id, caller, codec, connectedMs }: Session): Reportable {
+  #of(session: Session): Reportable {
+    const { id, caller, codec, connectedMs } = session;
     const { userId, sessionId, deviceId, platform } = caller;
     const value = () => ({ connectionId: id, gatewayId: this.gatewayId, userId, sessionId, deviceId, platform, codec });
     return {
@@ -252,7 +262,11 @@ export class Gateway {
       userId,
       connected: () => ({
         case: "connected",
-        value: create(ConnectionSchema, { ...value(), connectedTime: timestampFromMs(connectedMs) }),
+        value: create(ConnectionSchema, {
+          ...value(),
+          connectedTime: timestampFromMs(connectedMs),
+          kept: session.kept,
+        }),
       }),
     };
   }

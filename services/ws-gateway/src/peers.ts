@@ -23,10 +23,7 @@ export async function openRouter(host: Host, config: GatewayConfig): Promise<Rou
   const { call } = await host.peers(RouterMeshService, config.router, { timeoutMs: LIMITS_TIMEOUT_MS });
   return {
     limits: async () => (await call.getLimits({})).limits,
-    async exchange(uplink) {
-      const { payload } = await calls.call(uplink, { key: uplink.userId });
-      return payload;
-    },
+    exchange: (uplink) => calls.call(uplink, { key: uplink.userId }),
   };
 }
 

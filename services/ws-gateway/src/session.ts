@@ -36,6 +36,7 @@ export interface SessionWorld {
  * tiny frames is more.
  */
 const MAX_WAITING = 1024;
+const NOTHING = new Uint8Array(0);
 
 /** One connection of a device, whatever its transport: what comes goes to the router, what is delivered goes out. */
 export class Session implements Registered {
@@ -49,6 +50,7 @@ export class Session implements Registered {
   readonly #allowance = new Allowance();
   /** Makes the first packet; undefined once it is sent. */
   #hello: (() => Uint8Array) | undefined;
+  #kept: Uint8Array = NOTHING;
   #over = false;
   #inFlight = 0;
   #waiting: Uint8Array[] = [];
@@ -83,6 +85,17 @@ export class Session implements Registered {
 
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** What a service has asked to be kept for this connection, for presence to hear. Not looked into. */
+  get kept(): Uint8Array {
+    return this.#kept;
+  }
+
+  /** Keeps this instead of what was kept before. */
+  keep(bytes: Uint8Array): void {
+    // A copy: what came lies in a buffer that it shares with other answers.
+    this.#kept = bytes.length === 0 ? NOTHING : bytes.slice();
   }
 
   /** Says hello; only then do packets go to the router. */

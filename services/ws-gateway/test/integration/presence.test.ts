@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { ServerPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
+import { ReplySchema } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { implement } from "@oceanchat/runtime/handlers";
 import { packet, WsClient } from "../support/clients.ts";
@@ -147,6 +150,44 @@ describe("gateway and presence", () => {
       );
     }
     assert.equal(presence.of("connected").length, 6);
+  });
+
+  it("keeps for a connection what the router says, and tells presence of it when all is reported again", async () => {
+    const { presence, router } = await start({ OCEANCHAT_LEASE_RENEWAL_MS: "100" });
+    const replies = new Map([
+      [1, { payload: done(1), keep: Uint8Array.of(1) }],
+      [2, { payload: done(2), keep: Uint8Array.of(2, 0, 255) }],
+      [3, { payload: done(3) }],
+      [4, { payload: done(4), keep: new Uint8Array(16 * 1024 + 1) }],
+      [5, { payload: done(5), keep: new Uint8Array(0) }],
+    ]);
+    router.answer = ({ payload }) =>
+      create(ReplySchema, replies.get(fromBinary(ServerPacketSchema, payload).requestId) ?? { payload });
+    const [one, other] = [await connect(), await connect()];
+    const ask = async (client: WsClient, requestId: number) => {
+      client.socket.send(done(requestId));
+      await client.packets.find((each) => each.requestId === requestId);
+    };
+    for (const requestId of [1, 2, 3, 4]) await ask(one, requestId);
+    await ask(other, 1);
+    await ask(other, 5);
+    const since = presence.reports.all.length;
+    let lost = true;
+    presence.answer = ({ event }) => {
+      if (event.case !== "lease" || !lost) return {};
+      lost = false;
+      return { reportAll: true };
+    };
+    const keptOf = async (client: WsClient) => {
+      const { event } = await presence.reports.find(
+        (report) =>
+          presence.reports.all.indexOf(report) >= since &&
+          report.event.case === "connected" &&
+          report.event.value.connectionId === client.connectionId,
+      );
+      return event.case === "connected" ? [...event.value.kept] : undefined;
+    };
+    assert.deepEqual([await keptOf(one), await keptOf(other)], [[2, 0, 255], []]);
   });
 
   it("closes the connections that a new one replaces, here and at other gateways", async () => {
