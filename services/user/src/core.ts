@@ -1,8 +1,9 @@
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import { checkPresence } from "./core/check-presence.ts";
 import { searchUsers } from "./core/search.ts";
 import { errors } from "./errors.ts";
-import type { Profile, ProfileChange, ProfileStore, RelationStore, Settings } from "./ports.ts";
+import type { Pair, Profile, ProfileChange, ProfileStore, RelationStore, Settings } from "./ports.ts";
 
 /** What the rules work with. */
 export interface UserPorts {
@@ -40,6 +41,7 @@ export function createUserCore({ profiles, relations, now }: UserPorts) {
       found(await profiles.updateSettings(userId, change)),
     search: (query: string, page: Parameters<typeof searchUsers>[2]) => searchUsers(profiles, query, page),
     friendsAmong: (userId: string, others: readonly string[]) => relations.friendsAmong(userId, others),
+    checkPresence: (pairs: readonly Pair[]) => checkPresence(profiles, relations, pairs),
     checkDirect: (senderId: string, recipientId: string) => checkDirect(profiles, relations, senderId, recipientId),
   };
 }

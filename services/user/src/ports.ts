@@ -17,6 +17,14 @@ export interface Settings {
   readonly directPolicy: "everyone" | "friends";
   readonly hideLastSeen: boolean;
   readonly hideFromSearch: boolean;
+  /** Who sees whether he is here. */
+  readonly presencePolicy: "everyone" | "friends" | "nobody";
+}
+
+/** Two users; which is which matters where it says so. */
+export interface Pair {
+  readonly a: string;
+  readonly b: string;
 }
 
 /** A place among users ordered by what their display name is searched by. */
@@ -33,6 +41,8 @@ export interface ProfileStore {
   /** The profile as it is then; undefined when there is none. */
   updateProfile(userId: string, change: ProfileChange): Promise<Profile | undefined>;
   settings(userId: string): Promise<Settings | undefined>;
+  /** By user; those who exist. */
+  settingsOf(userIds: readonly string[]): Promise<ReadonlyMap<string, Settings>>;
   updateSettings(userId: string, change: Partial<Settings>): Promise<Settings | undefined>;
   /** Searchable users whose username begins with the prefix, by username. */
   byUsername(prefix: string, afterUsername: string, limit: number): Promise<Profile[]>;
@@ -43,6 +53,10 @@ export interface ProfileStore {
 export interface RelationStore {
   /** Whether one of the two blocks the other. */
   isBlocked(userId: string, otherUserId: string): Promise<boolean>;
+  /** Those of the pairs, the same objects, of whom one blocks the other. */
+  blockedPairs(pairs: readonly Pair[]): Promise<ReadonlySet<Pair>>;
+  /** Those of the pairs, the same objects, who are friends. */
+  friendPairs(pairs: readonly Pair[]): Promise<ReadonlySet<Pair>>;
   /** Those of the others who are friends of the user. */
   friendsAmong(userId: string, otherUserIds: readonly string[]): Promise<string[]>;
 }

@@ -1,6 +1,6 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
-import { DirectPolicy, type UserService } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
+import { DirectPolicy, PresencePolicy, type UserService } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
 import { callerOf, type Handlers } from "@oceanchat/runtime/handlers";
 import type { UserCore } from "./core.ts";
 import type { Profile, Settings } from "./ports.ts";
@@ -21,11 +21,12 @@ export const userHandlers = (core: UserCore): Handlers<typeof UserService> => ({
   async getSettings(_, context) {
     return { settings: settingsOf(await core.settings(callerOf(context).userId)) };
   },
-  async updateSettings({ directPolicy, hideLastSeen, hideFromSearch }, context) {
+  async updateSettings({ directPolicy, hideLastSeen, hideFromSearch, presencePolicy }, context) {
     const change: Partial<Settings> = {
       ...(directPolicy === undefined ? {} : { directPolicy: policyOf(directPolicy) }),
       ...(hideLastSeen === undefined ? {} : { hideLastSeen }),
       ...(hideFromSearch === undefined ? {} : { hideFromSearch }),
+      ...(presencePolicy === undefined ? {} : { presencePolicy: presencePolicyOf(presencePolicy) }),
     };
     return { settings: settingsOf(await core.updateSettings(callerOf(context).userId, change)) };
   },
@@ -46,6 +47,10 @@ export const userMeshHandlers = (core: UserCore): Handlers<typeof UserMeshServic
   async checkDirect({ senderUserId, recipientUserId }) {
     return { verdict: await core.checkDirect(senderUserId, recipientUserId) };
   },
+  async checkPresence({ questions }) {
+    const pairs = questions.map(({ viewerUserId, userId }) => ({ a: viewerUserId, b: userId }));
+    return { verdicts: await core.checkPresence(pairs) };
+  },
   async areFriends({ userId, otherUserIds }) {
     return { friendUserIds: await core.friendsAmong(userId, otherUserIds) };
   },
@@ -63,6 +68,21 @@ function userOf({ createTime, ...rest }: Profile) {
 
 const policyOf = (policy: DirectPolicy) => (policy === DirectPolicy.FRIENDS ? "friends" : "everyone");
 
-function settingsOf({ directPolicy, ...rest }: Settings) {
-  return { ...rest, directPolicy: directPolicy === "friends" ? DirectPolicy.FRIENDS : DirectPolicy.EVERYONE };
+function presencePolicyOf(policy: PresencePolicy): Settings["presencePolicy"] {
+  if (policy === PresencePolicy.NOBODY) return "nobody";
+  return policy === PresencePolicy.FRIENDS ? "friends" : "everyone";
+}
+
+const PRESENCE_POLICIES: Readonly<Record<Settings["presencePolicy"], PresencePolicy>> = {
+  everyone: PresencePolicy.EVERYONE,
+  friends: PresencePolicy.FRIENDS,
+  nobody: PresencePolicy.NOBODY,
+};
+
+function settingsOf({ directPolicy, presencePolicy, ...rest }: Settings) {
+  return {
+    ...rest,
+    directPolicy: directPolicy === "friends" ? DirectPolicy.FRIENDS : DirectPolicy.EVERYONE,
+    presencePolicy: PRESENCE_POLICIES[presencePolicy],
+  };
 }

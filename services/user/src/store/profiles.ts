@@ -3,13 +3,18 @@ import type { Collection, Db, Filter } from "mongodb";
 import type { DisplayNamePlace, Profile, ProfileChange, ProfileStore, Settings } from "../ports.ts";
 import { searchKey } from "../search-key.ts";
 
-interface ProfileDocument extends Omit<Profile, "userId">, Settings {
+/** Profiles that were made before there was a presence policy have none. */
+type SettingsDocument = Omit<Settings, "presencePolicy"> & Partial<Pick<Settings, "presencePolicy">>;
+
+interface ProfileDocument extends Omit<Profile, "userId">, SettingsDocument {
   readonly _id: string;
   /** What the display name is found by. */
   readonly displayNameKey: string;
 }
 
 type Profiles = Collection<ProfileDocument>;
+
+const SETTINGS = { directPolicy: 1, hideLastSeen: 1, hideFromSearch: 1, presencePolicy: 1 } as const;
 
 /** The collection `profiles`: a user's profile and personal settings. */
 export async function openProfiles(db: Db): Promise<ProfileStore> {
@@ -28,6 +33,13 @@ export async function openProfiles(db: Db): Promise<ProfileStore> {
     async settings(userId) {
       const found = await reading(() => profiles.findOne({ _id: userId }));
       return found === null ? undefined : settingsOf(found);
+    },
+    async settingsOf(userIds) {
+      if (userIds.length === 0) return new Map();
+      const found = await reading(() =>
+        profiles.find({ _id: { $in: [...new Set(userIds)] } }, { projection: SETTINGS }).toArray(),
+      );
+      return new Map(found.map((document) => [document._id, settingsOf(document)]));
     },
     async updateSettings(userId, change) {
       const found = await update(profiles, userId, change);
@@ -50,6 +62,7 @@ async function create(profiles: Profiles, { userId, ...rest }: Profile): Promise
     directPolicy: "everyone",
     hideLastSeen: false,
     hideFromSearch: false,
+    presencePolicy: "everyone",
   };
   try {
     await writing(() => profiles.insertOne(document));
@@ -103,6 +116,6 @@ function profileOf({ _id, username, displayName, avatarUrl, bio, createTime }: P
   return { userId: _id, username, displayName, avatarUrl, bio, createTime };
 }
 
-function settingsOf({ directPolicy, hideLastSeen, hideFromSearch }: ProfileDocument): Settings {
-  return { directPolicy, hideLastSeen, hideFromSearch };
+function settingsOf({ directPolicy, hideLastSeen, hideFromSearch, presencePolicy }: SettingsDocument): Settings {
+  return { directPolicy, hideLastSeen, hideFromSearch, presencePolicy: presencePolicy ?? "everyone" };
 }

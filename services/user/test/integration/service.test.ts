@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Code } from "@connectrpc/connect";
-import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
-import { DirectPolicy } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
+import { DirectVerdict, PresenceVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { DirectPolicy, PresencePolicy } from "@oceanchat/gen/oceanchat/user/v1/user_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { answers } from "@oceanchat/runtime/testing-public";
 import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
@@ -65,6 +65,31 @@ describe("user", () => {
     assert.equal((await user.mesh.checkDirect(check)).verdict, DirectVerdict.NOT_FRIENDS);
     const unknown = await user.mesh.checkDirect({ senderUserId: ada, recipientUserId: nobody });
     assert.equal(unknown.verdict, DirectVerdict.UNKNOWN_RECIPIENT);
+  });
+
+  it("keeps who sees whether somebody is here, and CheckPresence follows it", async () => {
+    const me = user.as(auth.tokenFor(bob));
+    await me.updateSettings({ hideLastSeen: false });
+    assert.equal((await me.getSettings({})).settings?.presencePolicy, PresencePolicy.EVERYONE);
+    const { ALL, STATUS, HIDDEN } = PresenceVerdict;
+    const seen = async () => {
+      const pairs = [ada, bob, nobody].map((viewerUserId) => ({ viewerUserId, userId: bob }));
+      const { verdicts } = await user.mesh.checkPresence({
+        questions: [...pairs, { viewerUserId: bob, userId: nobody }],
+      });
+      return verdicts;
+    };
+    assert.deepEqual(await seen(), [ALL, ALL, ALL, HIDDEN]);
+    for (const presencePolicy of [PresencePolicy.FRIENDS, PresencePolicy.NOBODY]) {
+      const { settings } = await me.updateSettings({ presencePolicy });
+      assert.equal(settings?.presencePolicy, presencePolicy);
+      assert.deepEqual(await seen(), [HIDDEN, ALL, HIDDEN, HIDDEN]);
+    }
+    await me.updateSettings({ presencePolicy: PresencePolicy.EVERYONE, hideLastSeen: true });
+    assert.deepEqual(await seen(), [STATUS, ALL, STATUS, HIDDEN]);
+    const unheardOf: number = 9;
+    const wrong = me.updateSettings({ presencePolicy: unheardOf as PresencePolicy });
+    assert.deepEqual(await answers(wrong, Code.InvalidArgument, "INVALID_FIELD"), ["presence_policy"]);
   });
 
   it("answers other services", async () => {

@@ -48,7 +48,20 @@ describe("user's store", () => {
       directPolicy: "friends",
       hideLastSeen: false,
       hideFromSearch: false,
+      presencePolicy: "everyone",
     });
+    await store.profiles.updateSettings("u2", { presencePolicy: "nobody" });
+    assert.equal((await store.profiles.settingsOf(["u2", "u2", "nobody"])).get("u2")?.presencePolicy, "nobody");
+  });
+
+  it("takes a profile without a presence policy as open to everyone", async () => {
+    await store.profiles.createProfile(profile("u3", "early"));
+    await client
+      .db("user")
+      .collection<{ _id: string }>("profiles")
+      .updateOne({ _id: "u3" }, { $unset: { presencePolicy: "" } });
+    assert.equal((await store.profiles.settings("u3"))?.presencePolicy, "everyone");
+    assert.equal((await store.profiles.settingsOf(["u3"])).get("u3")?.presencePolicy, "everyone");
   });
 
   it("finds by prefix, not by pattern or operator", async () => {
@@ -86,6 +99,16 @@ describe("user's store", () => {
       [await relations.isBlocked("a", "b"), await relations.isBlocked("b", "a"), await relations.isBlocked("a", "c")],
       [true, true, false],
     );
+    const pairs = [
+      { a: "a", b: "b" },
+      { a: "b", b: "a" },
+      { a: "a", b: "c" },
+      { a: "c", b: "a" },
+      { a: "b", b: "c" },
+    ];
+    assert.deepEqual([...(await relations.blockedPairs(pairs))], pairs.slice(0, 2));
+    assert.deepEqual([...(await relations.friendPairs(pairs))], pairs.slice(2, 4));
+    assert.equal((await relations.blockedPairs([])).size, 0);
     assert.deepEqual(await relations.friendsAmong("c", ["a", "b"]), ["a"]);
     assert.deepEqual(await relations.friendsAmong("a", ["b", "c"]), ["c"]);
   });

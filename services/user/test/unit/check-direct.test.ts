@@ -16,13 +16,18 @@ async function verdict({ recipient, blocked = false, friends = false }: Given, s
     profiles: unused,
     updateProfile: unused,
     updateSettings: unused,
+    settingsOf: unused,
     byUsername: unused,
     byDisplayName: unused,
     settings: async () =>
-      recipient === undefined ? undefined : { directPolicy: recipient, hideLastSeen: false, hideFromSearch: false },
+      recipient === undefined
+        ? undefined
+        : { directPolicy: recipient, hideLastSeen: false, hideFromSearch: false, presencePolicy: "everyone" },
   };
   const relations: RelationStore = {
     isBlocked: async () => blocked,
+    blockedPairs: unused,
+    friendPairs: unused,
     friendsAmong: async (_, others) => (friends ? [...others] : []),
   };
   return createUserCore({ profiles, relations, now: () => 0 }).checkDirect(sender, "b");

@@ -17,6 +17,7 @@ function storeOf(profiles: readonly Profile[]): ProfileStore {
     profiles: unused,
     updateProfile: unused,
     settings: unused,
+    settingsOf: unused,
     updateSettings: unused,
     byUsername: async (prefix, after, limit) =>
       profiles
