@@ -7,6 +7,10 @@ export interface Parcel {
   readonly payload: Uint8Array;
   /** What stands in for the payload on a connection that is too slow. */
   readonly hint: Uint8Array;
+  /** What the hint is about: while a connection is too slow, it is owed only the newest hint of each key. */
+  readonly hintKey: string;
+  /** Which of a key's hints is the newest: the greatest. */
+  readonly hintOrder: bigint;
   readonly traceparent: string;
 }
 

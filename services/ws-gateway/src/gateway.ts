@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Delivery } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
 import type { Limits } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import {
   ConnectionSchema,
@@ -135,9 +136,9 @@ export class Gateway {
   }
 
   /** Writes a packet to connections; gives those that aren't here. */
-  deliver(connectionIds: readonly string[], payload: Uint8Array, hint: Uint8Array): string[] {
+  deliver({ connectionIds, payload, hint, hintKey, hintOrder }: Delivery): string[] {
     const packet = new Outgoing(payload);
-    const instead = hint.length > 0 ? new Outgoing(hint) : undefined;
+    const instead = hint.length > 0 ? { key: hintKey, order: hintOrder, packet: new Outgoing(hint) } : undefined;
     const unknown: string[] = [];
     for (const id of connectionIds) {
       const session = this.sessions.get(id);

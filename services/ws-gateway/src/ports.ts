@@ -13,7 +13,7 @@ export interface Wire {
   readonly receivedBytes: number;
   /** Writes a whole frame. */
   write(frame: Buffer): void;
-  /** Calls back once, when all is sent. */
+  /** Calls back once, when all that was written until now is sent; perhaps also, or not at all, when the other side has gone. */
   onceSent(then: () => void): void;
   /** Reads no more for now; what has already come may yet be handed over. */
   pause(): void;

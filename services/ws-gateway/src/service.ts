@@ -7,8 +7,9 @@ import type { Gateway } from "./gateway.ts";
 
 /** What pushers, presence and auth call. */
 export const gatewayMeshHandlers = (gateway: Gateway, tracing: Tracing): Handlers<typeof GatewayMeshService> => ({
-  deliver: ({ connectionIds, payload, hint, traceparent }) => {
-    const deliver = () => ({ unknownConnectionIds: gateway.deliver(connectionIds, payload, hint) });
+  deliver: (delivery) => {
+    const { traceparent } = delivery;
+    const deliver = () => ({ unknownConnectionIds: gateway.deliver(delivery) });
     return traceparent === "" ? deliver() : tracing.span("gateway.deliver", traceparent, async () => deliver());
   },
   closeConnections({ connectionIds, sessionIds, code, reason }) {

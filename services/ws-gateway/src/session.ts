@@ -3,7 +3,8 @@ import type { Caller } from "@oceanchat/runtime/handlers";
 import { Allowance, type AllowanceRates } from "./core/allowance.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import type { Counters } from "./core/counters.ts";
-import { emptyFrame, frame, type Outgoing } from "./core/frames.ts";
+import { emptyFrame, frame, type Outgoing, pongFrame } from "./core/frames.ts";
+import { type Hint, OwedHints } from "./core/owed-hints.ts";
 import type { Registered } from "./core/registry.ts";
 import type { Wire } from "./ports.ts";
 
@@ -38,6 +39,12 @@ export interface SessionWorld {
 const MAX_WAITING = 1024;
 const NOTHING = new Uint8Array(0);
 
+/** Since when a session is too slow for records, and what it is owed. */
+interface Lag {
+  readonly sinceMs: number;
+  readonly owed: OwedHints;
+}
+
 /** One connection of a device, whatever its transport: what comes goes to the router, what is delivered goes out. */
 export class Session implements Registered {
   readonly id: string;
@@ -56,7 +63,7 @@ export class Session implements Registered {
   #waiting: Uint8Array[] = [];
   #throttle: NodeJS.Timeout | undefined;
   #paused = false;
-  #laggingSinceMs: number | undefined;
+  #lag: Lag | undefined;
   #receivedBytes = 0;
   #heardMs: number;
 
@@ -107,18 +114,24 @@ export class Session implements Registered {
     this.#forward();
   }
 
-  /** Counts something that came and that the transport itself deals with. */
-  count(bytes: number): void {
-    const { limits, now } = this.#world;
-    this.#allowance.take(limits, bytes, now());
-    this.#settle();
+  /** Takes a WebSocket's ping. */
+  ping(data: Buffer): void {
+    if (this.#over) return;
+    this.#count(data.length);
+    // As with heartbeats: no flood in return, and what nobody reads must not pile up beyond the limits.
+    if (this.#mayForward()) this.#write(pongFrame(data));
+  }
+
+  /** Takes something that needs no answer. */
+  pong(data: Buffer): void {
+    if (!this.#over) this.#count(data.length);
   }
 
   /** Takes a packet from the wire; an empty one is a heartbeat. */
   receive(payload: Uint8Array): void {
     if (this.#over) return;
     const { counters } = this.#world;
-    this.count(payload.length);
+    this.#count(payload.length);
     if (payload.length === 0) {
       counters.heartbeats++;
       // A flood of them gets no flood in return, and nothing comes before hello.
@@ -130,22 +143,22 @@ export class Session implements Registered {
     else this.#forward();
   }
 
-  /** Writes a packet, or in its place the hint when the other side doesn't keep up. */
-  deliver(packet: Outgoing, hint: Outgoing | undefined): void {
+  /** Writes a packet, or has the hint follow in its place when the other side doesn't keep up. */
+  deliver(packet: Outgoing, hint: Hint | undefined): void {
     if (this.#over) return;
     // Presence knows the connection already, so its answer is on the way; but hello comes first.
     this.open();
-    const { limits, counters, now } = this.#world;
-    if (this.#laggingSinceMs === undefined && this.#wire.unsentBytes > limits.softBufferBytes) this.#lag(now());
-    if (this.#laggingSinceMs === undefined) {
+    const { counters } = this.#world;
+    if (this.#lag === undefined) {
       counters.delivered++;
       this.#write(packet.frame(this.#wire.framing));
-    } else if (hint !== undefined) {
-      // Every hint, not only the first: each may be of another conversation, and the gateway can't know.
-      counters.hinted++;
-      this.#write(hint.frame(this.#wire.framing));
-    } else {
+    } else if (hint === undefined) {
       counters.dropped++;
+    } else if (hint.key === "") {
+      counters.hinted++;
+      this.#write(hint.packet.frame(this.#wire.framing));
+    } else if (!this.#lag.owed.owe(hint)) {
+      this.close(closings.slow);
     }
   }
 
@@ -173,8 +186,8 @@ export class Session implements Registered {
   /** Whether it is still too slow; ends it when it has been for too long. */
   checkLag(): boolean {
     const { limits, now } = this.#world;
-    if (this.#laggingSinceMs === undefined || this.#over) return false;
-    if (now() - this.#laggingSinceMs < limits.stallMs) return true;
+    if (this.#lag === undefined || this.#over) return false;
+    if (now() - this.#lag.sinceMs < limits.stallMs) return true;
     this.close(closings.slow);
     return false;
   }
@@ -203,22 +216,44 @@ export class Session implements Registered {
   #end(code: number): void {
     this.#over = true;
     this.#waiting = [];
+    this.#lag = undefined;
     clearTimeout(this.#throttle);
     this.#world.onEnd(this, code);
   }
 
-  #write(bytes: Buffer): void {
-    if (this.#wire.unsentBytes + bytes.length > this.#world.limits.hardBufferBytes) this.close(closings.slow);
-    else this.#wire.write(bytes);
+  #count(bytes: number): void {
+    const { limits, now } = this.#world;
+    this.#allowance.take(limits, bytes, now());
+    this.#settle();
   }
 
-  #lag(nowMs: number): void {
-    this.#laggingSinceMs = nowMs;
-    this.#wire.onceSent(() => {
-      this.#laggingSinceMs = undefined;
-    });
+  #write(bytes: Buffer): void {
+    const { softBufferBytes, hardBufferBytes } = this.#world.limits;
+    const unsent = this.#wire.unsentBytes + bytes.length;
+    if (unsent > hardBufferBytes) {
+      this.close(closings.slow);
+      return;
+    }
+    this.#wire.write(bytes);
+    if (unsent > softBufferBytes && this.#lag === undefined) this.#fallBehind();
+  }
+
+  #fallBehind(): void {
+    this.#lag = { sinceMs: this.#world.now(), owed: new OwedHints() };
+    this.#wire.onceSent(this.#caughtUp);
     this.#world.onLag(this);
   }
+
+  /** Everything of then has left: records again, after one hint for each conversation that had some meanwhile. */
+  readonly #caughtUp = (): void => {
+    const lag = this.#lag;
+    this.#lag = undefined;
+    if (lag === undefined || this.#over) return;
+    for (const { packet } of lag.owed.all()) {
+      this.#world.counters.hinted++;
+      this.#write(packet.frame(this.#wire.framing));
+    }
+  };
 
   #forward(): void {
     const { limits, counters, uplink } = this.#world;

@@ -164,6 +164,7 @@ class TcpWire extends SocketWire {
   }
 
   override close(closing: Closing): void {
+    this.flush();
     end(this.socket, frame("length prefix", lastPacket(this.#codec, closing)));
   }
 }

@@ -89,6 +89,8 @@ function createUpgrader({ gateway, verify, origins, turns, log }: WebSocketOptio
   const settings = {
     noServer: true,
     clientTracking: false,
+    // Its answers to pings would be bounded by nothing.
+    autoPong: false,
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
     // Nobody needs more; each fragment and chunk costs memory beside its bytes.
@@ -149,6 +151,7 @@ class WebSocketWire extends SocketWire {
   }
 
   override close({ code, reason }: Closing): void {
+    this.flush();
     // Else the answer would never be read.
     this.#webSocket.resume();
     this.#webSocket.close(code, reason);
@@ -164,7 +167,8 @@ function join(webSocket: WebSocket, wire: Wire, session: Session | undefined, lo
   });
   if (session === undefined) return;
   webSocket.on("close", (code) => session.gone(code));
-  webSocket.on("ping", (data) => session.count(data.length));
+  webSocket.on("ping", (data) => session.ping(data));
+  webSocket.on("pong", (data) => session.pong(data));
   webSocket.on("message", (data, isBinary) => {
     if (!Buffer.isBuffer(data)) throw new TypeError("ws was not set to hand over buffers");
     if (data.length > 0 && isBinary !== binary) session.close(closings.badFrame);

@@ -2,16 +2,21 @@ import type { Socket } from "node:net";
 import type { Closing } from "./core/closing.ts";
 import type { Framing } from "./core/frames.ts";
 import type { Wire } from "./ports.ts";
-import type { WriteTurns } from "./write-turns.ts";
+import type { Flushable, WriteTurns } from "./write-turns.ts";
 
 /** How long the other side may take to answer that a connection is closed. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
+const NOTHING = new Uint8Array(0);
+
 /** What the transports have in common: whole frames are written to the socket itself, so that one buffer serves many. */
-export abstract class SocketWire implements Wire {
+export abstract class SocketWire implements Wire, Flushable {
   readonly framing: Framing;
   protected readonly socket: Socket;
   readonly #turns: WriteTurns;
+  /** Frames that wait for their turn; most often one, which then costs no list. */
+  #frames: Buffer | Buffer[] | undefined;
+  #frameBytes = 0;
 
   constructor(framing: Framing, socket: Socket, turns: WriteTurns) {
     this.framing = framing;
@@ -20,7 +25,7 @@ export abstract class SocketWire implements Wire {
   }
 
   get unsentBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.#frameBytes;
   }
 
   get receivedBytes(): number {
@@ -28,11 +33,37 @@ export abstract class SocketWire implements Wire {
   }
 
   write(frame: Buffer): void {
-    if (this.isOpen) this.#turns.write(this.socket, frame);
+    if (!this.isOpen) return;
+    this.#frameBytes += frame.length;
+    if (this.#frames === undefined) {
+      this.#frames = frame;
+      this.#turns.add(this);
+    } else if (Array.isArray(this.#frames)) {
+      this.#frames.push(frame);
+    } else {
+      this.#frames = [this.#frames, frame];
+    }
+  }
+
+  flush(): void {
+    const frames = this.#frames;
+    this.#frames = undefined;
+    this.#frameBytes = 0;
+    const { socket } = this;
+    if (frames === undefined || !socket.writable) return;
+    if (!Array.isArray(frames)) {
+      socket.write(frames);
+      return;
+    }
+    socket.cork();
+    for (const frame of frames) socket.write(frame);
+    socket.uncork();
   }
 
   onceSent(then: () => void): void {
-    this.socket.once("drain", then);
+    this.flush();
+    // Not `drain`, which comes only when nothing more has been written meanwhile.
+    if (this.socket.writable) this.socket.write(NOTHING, then);
   }
 
   get isCut(): boolean {

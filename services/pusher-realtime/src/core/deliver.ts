@@ -27,10 +27,17 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
   const suspects = new Map<string, number>();
 
   async function send(address: string, frame: Frame, traceparent: string): Promise<Receipt> {
-    const { targets, payload, hint } = frame;
+    const { targets, payload, hint, hintKey, hintOrder } = frame;
     const connectionIds = targets.map(({ connectionId }) => connectionId);
     for (let attempt = 1; ; attempt++) {
-      const receipt = await gateways.deliver(address, { connectionIds, payload, hint, traceparent });
+      const receipt = await gateways.deliver(address, {
+        connectionIds,
+        payload,
+        hint,
+        hintKey,
+        hintOrder,
+        traceparent,
+      });
       if (receipt.kind === "done" || receipt.kind === "refused") return receipt;
       if (attempt >= ATTEMPTS[receipt.kind] || isSuspect(address)) return receipt;
       if (PAUSE_MS[receipt.kind] > 0) await clock.pause(PAUSE_MS[receipt.kind]);

@@ -17,6 +17,10 @@ export interface Frame {
   readonly targets: readonly Target[];
   readonly payload: Uint8Array;
   readonly hint: Uint8Array;
+  /** The conversation. */
+  readonly hintKey: string;
+  /** The last record's seq. */
+  readonly hintOrder: bigint;
   /** What the packet tells of. */
   readonly records: readonly Addressed[];
 }
@@ -114,9 +118,10 @@ function packetsOf(records: readonly Addressed[], writer: PacketWriter): Omit<Fr
   const close = () => {
     const last = part.at(-1);
     if (last === undefined) return;
-    const hint = writer.hint(last.record.conversationId, last.record.seq);
+    const { conversationId: hintKey, seq: hintOrder } = last.record;
+    const hint = writer.hint(hintKey, hintOrder);
     const payload = isReference(last.record) ? hint : writer.records(part.map(({ record }) => record));
-    packets.push({ payload, hint, records: part });
+    packets.push({ payload, hint, hintKey, hintOrder, records: part });
     part = [];
     bytes = 0;
   };

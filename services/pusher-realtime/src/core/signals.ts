@@ -92,6 +92,6 @@ function* inParts(payload: Uint8Array, targets: readonly Target[]): Generator<Pa
   for (let from = 0; from < targets.length; from += PACKET_CONNECTIONS) {
     const part = targets.slice(from, from + PACKET_CONNECTIONS);
     const connectionIds = part.map(({ connectionId }) => connectionId);
-    yield { connectionIds, payload, hint: NO_HINT, traceparent: "" };
+    yield { connectionIds, payload, hint: NO_HINT, hintKey: "", hintOrder: 0n, traceparent: "" };
   }
 }

@@ -3,6 +3,7 @@ export type Framing = "binary message" | "text message" | "length prefix";
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
+const FIN_PONG = 0x8a;
 
 /** The bytes of a payload on the wire. A server's WebSocket frames are not masked, so they are the same for every client. */
 export function frame(framing: Framing, payload: Uint8Array): Buffer {
@@ -32,6 +33,15 @@ function writeWebSocketHeader(bytes: Buffer, first: number, length: number): voi
     bytes[1] = 127;
     bytes.writeBigUInt64BE(BigInt(length), 2);
   }
+}
+
+/** The answer to a WebSocket's ping, which has at most 125 bytes. */
+export function pongFrame(data: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(2 + data.length);
+  bytes[0] = FIN_PONG;
+  bytes[1] = data.length;
+  bytes.set(data, 2);
+  return bytes;
 }
 
 /** A payload for many connections: framed once per kind of transport. */

@@ -106,6 +106,38 @@ describe("Deliver", () => {
     assert.equal(client.socket.readyState, client.socket.OPEN);
   });
 
+  it("sends a reader that has caught up one hint for each conversation, the newest", async () => {
+    const client = await connect();
+    client.socket.pause();
+    const connectionIds = [client.connectionId];
+    while (!isLagging(client)) await deliver(connectionIds, big(1, 64 * KIB));
+    for (let seq = 1; seq <= 50; seq++) {
+      for (const hintKey of ["g_a", "g_b"]) {
+        const payload = big(2, 64 * KIB);
+        await gateway.deliver.call({
+          connectionIds,
+          payload,
+          hint: hint(hintKey, BigInt(seq)),
+          hintKey,
+          hintOrder: BigInt(seq),
+        });
+      }
+    }
+    client.socket.resume();
+    await client.packets.find(({ event }) => event.case === "hint" && event.value.conversationId === "g_b");
+    await deliver(connectionIds, big(3, 10), hint("g_a", 51n));
+    await client.packets.find(({ requestId }) => requestId === 3);
+    assert.deepEqual(
+      client.packets.all
+        .flatMap(({ event }) => (event.case === "hint" ? [event.value] : []))
+        .map((value) => [value.conversationId, value.headSeq]),
+      [
+        ["g_a", 50n],
+        ["g_b", 50n],
+      ],
+    );
+  });
+
   it("closes a reader that doesn't catch up in time with 1013", async () => {
     const client = await connect();
     client.socket.pause();

@@ -93,8 +93,10 @@ function setUp(changed: Partial<SessionLimits> = {}) {
     },
   );
   const receive = (text: string) => session.receive(Buffer.from(text));
-  const deliver = (text: string, hint?: string) =>
-    session.deliver(new Outgoing(Buffer.from(text)), hint === undefined ? undefined : new Outgoing(Buffer.from(hint)));
+  const deliver = (text: string, hint?: string, key = "", order = 0n) => {
+    const instead = hint === undefined ? undefined : { key, order, packet: new Outgoing(Buffer.from(hint)) };
+    session.deliver(new Outgoing(Buffer.from(text)), instead);
+  };
   return { session, wire, clock, uplinks, ended, counters, receive, deliver, lagging: () => lagging };
 }
 
@@ -179,6 +181,74 @@ describe("Session", () => {
     );
     assert.deepEqual([counters.hinted, counters.dropped, lagging()], [2, 1, 1]);
     assert.equal(session.checkLag(), false);
+  });
+
+  it("sends one hint for each key, the newest, when all is sent", () => {
+    const { session, wire, deliver, counters } = setUp();
+    session.open();
+    deliver("x".repeat(1_100));
+    deliver("record 5", "a 5", "a", 5n);
+    deliver("record 1", "b 1", "b", 1n);
+    deliver("record 6", "a 6", "a", 6n);
+    deliver("record 5, which is sent again", "a 5", "a", 5n);
+    assert.equal(wire.written.length, 2);
+    wire.allSent();
+    assert.deepEqual(wire.written.slice(2), ["a 6", "b 1"]);
+    assert.equal(counters.hinted, 2);
+    deliver("record 7", "a 7", "a", 7n);
+    wire.allSent();
+    assert.deepEqual(wire.written.slice(4), ["record 7"]);
+  });
+
+  it("closes when it is owed hints of too many keys", () => {
+    const { session, wire, deliver } = setUp();
+    session.open();
+    deliver("x".repeat(1_100));
+    for (let i = 0; i < 1_024; i++) deliver("record", "hint", `g_${i}`);
+    deliver("record", "hint", "g_0");
+    assert.equal(wire.closedWith(), undefined);
+    deliver("record", "hint", "g_1024");
+    assert.equal(wire.closedWith(), 1013);
+  });
+
+  it("writes no hint to somebody who was closed meanwhile", () => {
+    const { session, wire, deliver } = setUp();
+    session.open();
+    deliver("x".repeat(1_100));
+    deliver("record", "hint", "a");
+    session.close({ code: 4401, reason: "" });
+    wire.allSent();
+    assert.equal(wire.written.length, 2);
+  });
+
+  it("answers pings under the limits that hold for everything", () => {
+    const { session, wire, clock } = setUp({ packetsBurst: 3 });
+    session.ping(Buffer.from("early"));
+    session.open();
+    session.ping(Buffer.from("?"));
+    assert.equal(wire.written.length, 2);
+    session.ping(Buffer.from("?"));
+    session.ping(Buffer.from("too many"));
+    assert.equal(wire.written.length, 3);
+    assert.equal(wire.paused, true);
+    clock.nowMs = 1_000;
+    wire.unsentBytes = 3_000;
+    session.gone(1006);
+    const unread = setUp();
+    unread.session.open();
+    unread.wire.unsentBytes = 2_999;
+    unread.session.ping(Buffer.from("?"));
+    assert.equal(unread.wire.closedWith(), 1013);
+  });
+
+  it("is too slow also when only its own answers pile up", () => {
+    const { session, wire, clock } = setUp();
+    session.open();
+    wire.unsentBytes = 1_000;
+    session.ping(Buffer.from("?"));
+    clock.nowMs = 100;
+    session.checkLag();
+    assert.equal(wire.closedWith(), 1013);
   });
 
   it("goes on with hints until all is sent, not only less than the limit", () => {

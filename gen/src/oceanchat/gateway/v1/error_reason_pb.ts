@@ -10,7 +10,7 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/gateway/v1/error_reason.proto.
  */
 export const file_oceanchat_gateway_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("CidvY2VhbmNoYXQvZ2F0ZXdheS92MS9lcnJvcl9yZWFzb24ucHJvdG8SFG9jZWFuY2hhdC5nYXRld2F5LnYxKp0BCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIjCh9FUlJPUl9SRUFTT05fT1JJR0lOX05PVF9BTExPV0VEEAESJQohRVJST1JfUkVBU09OX1RPT19NQU5ZX0NPTk5FQ1RJT05TEAISJAogRVJST1JfUkVBU09OX1NVQlBST1RPQ09MX01JU1NJTkcQA2IGcHJvdG8z");
+  fileDesc("CidvY2VhbmNoYXQvZ2F0ZXdheS92MS9lcnJvcl9yZWFzb24ucHJvdG8SFG9jZWFuY2hhdC5nYXRld2F5LnYxKsUBCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIjCh9FUlJPUl9SRUFTT05fT1JJR0lOX05PVF9BTExPV0VEEAESJQohRVJST1JfUkVBU09OX1RPT19NQU5ZX0NPTk5FQ1RJT05TEAISJAogRVJST1JfUkVBU09OX1NVQlBST1RPQ09MX01JU1NJTkcQAxImCiJFUlJPUl9SRUFTT05fVE9PX01BTllfRlJPTV9BRERSRVNTEARiBnByb3RvMw");
 
 /**
  * Why a gateway refuses a connection; domain `gateway.oceanchat`.
@@ -45,6 +45,13 @@ export const ErrorReason = {
    * @generated from enum value: ERROR_REASON_SUBPROTOCOL_MISSING = 3;
    */
   SUBPROTOCOL_MISSING: 3,
+
+  /**
+   * RESOURCE_EXHAUSTED: too many connections from this network address. `google.rpc.RetryInfo` says when to try again.
+   *
+   * @generated from enum value: ERROR_REASON_TOO_MANY_FROM_ADDRESS = 4;
+   */
+  TOO_MANY_FROM_ADDRESS: 4,
 } as const;
 
 /**

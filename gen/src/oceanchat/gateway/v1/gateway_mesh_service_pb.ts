@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/gateway/v1/gateway_mesh_service.proto.
  */
 export const file_oceanchat_gateway_v1_gateway_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci9vY2VhbmNoYXQvZ2F0ZXdheS92MS9nYXRld2F5X21lc2hfc2VydmljZS5wcm90bxIUb2NlYW5jaGF0LmdhdGV3YXkudjEiYwoIRGVsaXZlcnkSCwoDcmVmGAEgASgEEhYKDmNvbm5lY3Rpb25faWRzGAIgAygJEg8KB3BheWxvYWQYAyABKAwSDAoEaGludBgEIAEoDBITCgt0cmFjZXBhcmVudBgFIAEoCSJsCg5EZWxpdmVyeVJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRIeChZ1bmtub3duX2Nvbm5lY3Rpb25faWRzGAMgAygJIj8KDkRlbGl2ZXJSZXF1ZXN0Ei0KBWl0ZW1zGAEgAygLMh4ub2NlYW5jaGF0LmdhdGV3YXkudjEuRGVsaXZlcnkiRgoPRGVsaXZlclJlc3BvbnNlEjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LmdhdGV3YXkudjEuRGVsaXZlcnlSZXN1bHQikAEKF0Nsb3NlQ29ubmVjdGlvbnNSZXF1ZXN0EiEKDmNvbm5lY3Rpb25faWRzGAEgAygJQgm6SAaSAQMQ6AcSHgoLc2Vzc2lvbl9pZHMYAiADKAlCCbpIBpIBAxDoBxIZCgRjb2RlGAMgASgNQgu6SAgqBhiHJyjoBxIXCgZyZWFzb24YBCABKAlCB7pIBHICKGQiKgoYQ2xvc2VDb25uZWN0aW9uc1Jlc3BvbnNlEg4KBmNsb3NlZBgBIAEoDTLoAQoSR2F0ZXdheU1lc2hTZXJ2aWNlEloKB0RlbGl2ZXISJC5vY2VhbmNoYXQuZ2F0ZXdheS52MS5EZWxpdmVyUmVxdWVzdBolLm9jZWFuY2hhdC5nYXRld2F5LnYxLkRlbGl2ZXJSZXNwb25zZSgBMAESdgoQQ2xvc2VDb25uZWN0aW9ucxItLm9jZWFuY2hhdC5nYXRld2F5LnYxLkNsb3NlQ29ubmVjdGlvbnNSZXF1ZXN0Gi4ub2NlYW5jaGF0LmdhdGV3YXkudjEuQ2xvc2VDb25uZWN0aW9uc1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_oceanchat_errors_v1_failure]);
+  fileDesc("Ci9vY2VhbmNoYXQvZ2F0ZXdheS92MS9nYXRld2F5X21lc2hfc2VydmljZS5wcm90bxIUb2NlYW5jaGF0LmdhdGV3YXkudjEiiQEKCERlbGl2ZXJ5EgsKA3JlZhgBIAEoBBIWCg5jb25uZWN0aW9uX2lkcxgCIAMoCRIPCgdwYXlsb2FkGAMgASgMEgwKBGhpbnQYBCABKAwSEwoLdHJhY2VwYXJlbnQYBSABKAkSEAoIaGludF9rZXkYBiABKAkSEgoKaGludF9vcmRlchgHIAEoBCJsCg5EZWxpdmVyeVJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRIeChZ1bmtub3duX2Nvbm5lY3Rpb25faWRzGAMgAygJIj8KDkRlbGl2ZXJSZXF1ZXN0Ei0KBWl0ZW1zGAEgAygLMh4ub2NlYW5jaGF0LmdhdGV3YXkudjEuRGVsaXZlcnkiRgoPRGVsaXZlclJlc3BvbnNlEjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LmdhdGV3YXkudjEuRGVsaXZlcnlSZXN1bHQikAEKF0Nsb3NlQ29ubmVjdGlvbnNSZXF1ZXN0EiEKDmNvbm5lY3Rpb25faWRzGAEgAygJQgm6SAaSAQMQ6AcSHgoLc2Vzc2lvbl9pZHMYAiADKAlCCbpIBpIBAxDoBxIZCgRjb2RlGAMgASgNQgu6SAgqBhiHJyjoBxIXCgZyZWFzb24YBCABKAlCB7pIBHICKGQiKgoYQ2xvc2VDb25uZWN0aW9uc1Jlc3BvbnNlEg4KBmNsb3NlZBgBIAEoDTLoAQoSR2F0ZXdheU1lc2hTZXJ2aWNlEloKB0RlbGl2ZXISJC5vY2VhbmNoYXQuZ2F0ZXdheS52MS5EZWxpdmVyUmVxdWVzdBolLm9jZWFuY2hhdC5nYXRld2F5LnYxLkRlbGl2ZXJSZXNwb25zZSgBMAESdgoQQ2xvc2VDb25uZWN0aW9ucxItLm9jZWFuY2hhdC5nYXRld2F5LnYxLkNsb3NlQ29ubmVjdGlvbnNSZXF1ZXN0Gi4ub2NlYW5jaGF0LmdhdGV3YXkudjEuQ2xvc2VDb25uZWN0aW9uc1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_oceanchat_errors_v1_failure]);
 
 /**
  * A payload for connections of this gateway.
@@ -56,6 +56,21 @@ export type Delivery = Message<"oceanchat.gateway.v1.Delivery"> & {
    * @generated from field: string traceparent = 5;
    */
   traceparent: string;
+
+  /**
+   * What the hint is about, opaque to the gateway. A connection that is too slow gets one hint for each key, the newest, once it
+   * has caught up. Empty: every hint is written as it comes.
+   *
+   * @generated from field: string hint_key = 6;
+   */
+  hintKey: string;
+
+  /**
+   * Of two hints with one key, the one with the greater order is the newer.
+   *
+   * @generated from field: uint64 hint_order = 7;
+   */
+  hintOrder: bigint;
 };
 
 /**
