@@ -1,6 +1,6 @@
 import { create, type DescMessage, type DescMethod, fromBinary, type Message, ScalarType } from "@bufbuild/protobuf";
 import { type Failure, FailureSchema } from "@oceanchat/gen/oceanchat/errors/v1/failure_pb";
-import { encode } from "./grpc-wire.ts";
+import { MessageEncoder } from "./message-encoder.ts";
 
 /** What every item of a batched call has, whatever else its contract gives it. */
 export type BatchItem = Message & { ref: bigint; readonly traceparent?: string; readonly failure?: Failure };
@@ -51,6 +51,7 @@ const TARGET_BYTES = 512 * 1024;
 export class BatchEncoder {
   readonly #schema: DescMessage;
   readonly #maxBytes: number;
+  readonly #encoder = new MessageEncoder();
   #averageBytes = 256;
 
   /** `maxBytes`: what a message must never exceed. */
@@ -68,7 +69,8 @@ export class BatchEncoder {
   encode(items: BatchItem[], refuse: (item: BatchItem, cause: unknown) => void): Buffer[] {
     let cause: unknown;
     try {
-      const bytes = encode(this.#schema, create(this.#schema, { items }));
+      const { buffer, byteOffset, byteLength } = this.#encoder.encode(this.#schema, create(this.#schema, { items }));
+      const bytes = Buffer.from(buffer, byteOffset, byteLength);
       this.#averageBytes += (bytes.length / items.length - this.#averageBytes) / 8;
       if (bytes.length <= this.#maxBytes) return [bytes];
       cause = new RangeError(`a message of ${bytes.length} bytes is larger than ${this.#maxBytes}`);

@@ -1,6 +1,7 @@
-import { createInbox, headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
+import { createInbox, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import type { Link } from "./bus-link.ts";
 import { PublishError, type Published, type PublishFailure, type PublishOptions } from "./bus-types.ts";
+import { publishHeaders } from "./publish-headers.ts";
 
 /** How many publishes are under way. */
 export interface WindowLimits {
@@ -168,26 +169,6 @@ export class PublishWindow {
     this.#sweeper = undefined;
     this.#whenIdle?.();
   }
-}
-
-function publishHeaders(options: PublishOptions): MsgHdrs {
-  const result = headers();
-  try {
-    for (const [name, value] of Object.entries(options.headers ?? {})) result.set(name, value);
-    result.append("Nats-Expected-Stream", options.expectStream);
-    if (options.messageId !== undefined) {
-      if (!/^[!-~]{1,256}$/.test(options.messageId)) throw new TypeError("messageId must be 1 to 256 printable ASCII");
-      result.append("Nats-Msg-Id", options.messageId);
-    }
-    if (options.expectLastSubjectSequence !== undefined) {
-      result.append("Nats-Expected-Last-Subject-Sequence", String(options.expectLastSubjectSequence));
-    }
-    if (options.traceparent !== undefined && options.traceparent !== "")
-      result.append("traceparent", options.traceparent);
-  } catch (error) {
-    throw new PublishError("refused", "a header can't be sent", { cause: error });
-  }
-  return result;
 }
 
 interface Answer {

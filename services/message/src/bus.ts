@@ -30,19 +30,16 @@ export function openLogStream(bus: Bus, log: Logger): LogStream {
       const found = await within(timeoutMs, "the log", bus.bySubjectFrom(stream.name, subject, streamSequence, limit));
       return found.map(loggedRecord);
     },
-    async publish(logId, entry, { messageId, expectedStreamSequence, timeoutMs, traceparent }) {
-      try {
-        return await bus.publish(subjectOf(logId), entry, {
-          expectStream: stream.name,
-          messageId,
-          expectLastSubjectSequence: expectedStreamSequence,
-          timeoutMs,
-          traceparent,
-        });
-      } catch (error) {
-        note(error);
-        throw error;
-      }
+    publish(logId, entry, { messageId, expectedStreamSequence, timeoutMs, traceparent }) {
+      const published = bus.publish(subjectOf(logId), entry, {
+        expectStream: stream.name,
+        messageId,
+        expectLastSubjectSequence: expectedStreamSequence,
+        timeoutMs,
+        traceparent,
+      });
+      published.catch(note);
+      return published;
     },
   };
 }

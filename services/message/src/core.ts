@@ -119,7 +119,7 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
   const delivered = deliveredCursors(ports, permissions, appender, signals);
   // Whatever is wrong with a request is a rejection, hence async; drafts join their queue before the first await.
   return {
-    send: async (sender, request, traceparent) => appender.append(messageDraft(context, sender, request, traceparent)),
+    send: (sender, request, traceparent) => appender.draw(() => messageDraft(context, sender, request, traceparent)),
     edit: async (sender, request, traceparent) =>
       appender.append(editDraft(context, editWindowMs, sender, request, traceparent)),
     recall: async (sender, request, traceparent) =>

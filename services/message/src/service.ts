@@ -79,8 +79,8 @@ async function dispatch(core: MessageCore, tracing: Tracing, item: Command, cont
   return { result: { case: "accepted" as const, value } };
 }
 
-/** The record that the command has made, if it makes one that its sender is told of. */
-async function carryOut(
+/** The record that the command has made, if it makes one that its sender is told of. Not async: nothing in the core throws at once. */
+function carryOut(
   core: MessageCore,
   command: UserCommand,
   sender: MessageSender,
@@ -96,15 +96,14 @@ async function carryOut(
     case "react":
       return core.react(sender, command.value, traceparent);
     case "markRead":
-      await core.markRead(sender, command.value, traceparent);
-      return undefined;
+      return unanswered(core.markRead(sender, command.value, traceparent));
     case "typing":
-      await core.setTyping(sender, command.value, traceparent);
-      return undefined;
+      return unanswered(core.setTyping(sender, command.value, traceparent));
     case "confirm":
-      await core.confirm(sender, command.value, traceparent);
-      return undefined;
+      return unanswered(core.confirm(sender, command.value, traceparent));
     case "updateSettings":
       return core.updateSettings(sender, command.value, traceparent);
   }
 }
+
+const unanswered = (done: Promise<void>): Promise<undefined> => done.then(() => undefined);

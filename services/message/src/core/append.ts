@@ -4,6 +4,7 @@ import { DirectAudienceSchema, type LogEntry, LogEntrySchema } from "@oceanchat/
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { PublishError } from "@oceanchat/runtime/bus-types";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
+import { MessageEncoder } from "@oceanchat/runtime/message-encoder";
 import { errors } from "../errors.ts";
 import type { Clock, LoggedRecord, LogStream, RecordStore } from "../ports.ts";
 import type { Log } from "./log.ts";
@@ -57,6 +58,8 @@ export interface AppendLimits {
 
 /** A log's last record. */
 interface Head {
+  /** The log's id: the same string for all its records, so that what remembers them holds it once. */
+  readonly logId: string;
   readonly seq: bigint;
   /** 0 when the stream has none (any more). */
   readonly streamSequence: number;
@@ -81,6 +84,7 @@ export class Appender {
   readonly #clock: Clock;
   readonly #limits: AppendLimits;
   readonly #heads: RecentMap<Head>;
+  readonly #encoder = new MessageEncoder();
   /** The logs that are being appended to, with the appends that wait; the first of them is under way. */
   readonly #lanes = new Map<string, Job[]>();
   #size = 0;
@@ -94,7 +98,13 @@ export class Appender {
   }
 
   append(draft: Draft): Promise<Appended> {
+    return this.draw(() => draft);
+  }
+
+  /** Likewise, and a draft that can't be made is a rejection. */
+  draw(make: () => Draft): Promise<Appended> {
     return new Promise((resolve, reject) => {
+      const draft = make();
       const lane = this.#lanes.get(draft.log.id);
       if (this.#size >= this.#limits.total) throw shared.overloaded("too many messages wait");
       if (lane !== undefined && lane.length >= this.#limits.perLog) {
@@ -130,7 +140,7 @@ export class Appender {
     const { draft } = job;
     const earlier = draft.ready === undefined ? undefined : await draft.ready;
     if (earlier !== undefined) return answer(draft, earlier);
-    const instead = await draft.instead?.();
+    const instead = draft.instead === undefined ? undefined : await draft.instead();
     if (instead !== undefined) return instead;
     draft.record.acceptedTime = timestampFromMs(this.#clock.now());
     let uncertain = false;
@@ -163,6 +173,7 @@ export class Appender {
     }
     // An earlier publish of it came through after all, or its caller never heard of it.
     if (head.messageId === draft.messageId) return this.#readBack(head.streamSequence, job);
+    draft.record.conversationId = head.logId;
     draft.record.seq = head.seq + 1n;
     const published = await this.#stream.publish(logId, this.#encode(draft), {
       messageId: draft.messageId,
@@ -172,7 +183,7 @@ export class Appender {
     });
     if (published.duplicate) return this.#readBack(published.sequence, job);
     const { messageId, record } = draft;
-    this.#heads.set(logId, { seq: record.seq, streamSequence: published.sequence, messageId });
+    this.#heads.set(head.logId, { logId: head.logId, seq: record.seq, streamSequence: published.sequence, messageId });
     draft.appended?.(record, published.sequence);
     return { record, duplicate: false };
   }
@@ -191,10 +202,10 @@ export class Appender {
     const last = await this.#stream.last(logId, answerMs);
     if (last !== undefined) {
       const { record, streamSequence, messageId } = last;
-      return { seq: record.seq, streamSequence, messageId };
+      return { logId, seq: record.seq, streamSequence, messageId };
     }
     const stored = await this.#store.head(logId);
-    return { seq: stored?.seq ?? 0n, streamSequence: 0, messageId: "" };
+    return { logId, seq: stored?.seq ?? 0n, streamSequence: 0, messageId: "" };
   }
 
   /** The answer when the record, or one of an earlier try, is there already. */
@@ -212,7 +223,7 @@ export class Appender {
   }
 
   #encode({ record, log }: Draft): Uint8Array {
-    const entry = toBinary(LogEntrySchema, create(LogEntrySchema, { record, audience: audienceOf(log) }));
+    const entry = this.#encoder.encode(LogEntrySchema, create(LogEntrySchema, { record, audience: audienceOf(log) }));
     const { recordBytes } = this.#limits;
     if (entry.length > recordBytes) {
       const size = toBinary(RecordSchema, record).length;

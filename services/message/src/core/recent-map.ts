@@ -1,35 +1,36 @@
-/** A map that forgets what was not set for the longest time. */
+/**
+ * A map of at most `limit` values that forgets what was not set for a long time, and never one of the last `limit / 2` keys that were
+ * set. It keeps them in two halves and forgets the older one as a whole: deleting them one by one costs more than all the rest, since
+ * a Map only marks what is deleted, and is copied when half of it is marks.
+ */
 export class RecentMap<V> {
-  readonly #limit: number;
-  readonly #values = new Map<string, V>();
-  /**
-   * Goes through the keys from the oldest on, each deleted as soon as it was given. One that began anew each time would have to step
-   * over all those that were deleted since the map was last compacted, thousands of a large one.
-   */
-  readonly #oldest = this.#values.keys();
+  readonly #half: number;
+  #recent = new Map<string, V>();
+  #older = new Map<string, V>();
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#half = Math.ceil(limit / 2);
   }
 
+  /** How many values it holds at most now. */
   get size(): number {
-    return this.#values.size;
+    return this.#recent.size + this.#older.size;
   }
 
   get(key: string): V | undefined {
-    return this.#values.get(key);
+    return this.#recent.get(key) ?? this.#older.get(key);
   }
 
   /** The key becomes the newest. */
   set(key: string, value: V): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size <= this.#limit) return;
-    const { value: oldest } = this.#oldest.next();
-    if (oldest !== undefined) this.#values.delete(oldest);
+    this.#recent.set(key, value);
+    if (this.#recent.size < this.#half) return;
+    this.#older = this.#recent;
+    this.#recent = new Map();
   }
 
   delete(key: string): void {
-    this.#values.delete(key);
+    this.#recent.delete(key);
+    this.#older.delete(key);
   }
 }

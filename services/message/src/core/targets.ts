@@ -3,6 +3,7 @@ import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { errors } from "../errors.ts";
 import { findById, findByPlace, type Sources } from "./earlier.ts";
 import { RecentMap } from "./recent-map.ts";
+import { RecentPlaces } from "./recent-places.ts";
 
 /** What has to be known of a message that another record is about; it never changes. */
 export interface Target {
@@ -18,12 +19,12 @@ export interface Target {
 export class Targets {
   readonly #sources: Sources;
   readonly #byId: RecentMap<Target>;
-  readonly #byPlace: RecentMap<Target>;
+  readonly #byPlace: RecentPlaces<Target>;
 
   constructor(sources: Sources, remembered: number) {
     this.#sources = sources;
     this.#byId = new RecentMap(remembered);
-    this.#byPlace = new RecentMap(remembered);
+    this.#byPlace = new RecentPlaces(remembered);
   }
 
   /** Remembers a durable record. */
@@ -33,7 +34,7 @@ export class Targets {
     const acceptedMs = acceptedTime === undefined ? 0 : timestampMs(acceptedTime);
     const target = { conversationId, recordId, seq, senderUserId, acceptedMs };
     this.#byId.set(recordId, target);
-    this.#byPlace.set(`${conversationId}:${seq}`, target);
+    this.#byPlace.set(conversationId, seq, target);
     return target;
   }
 
@@ -58,7 +59,7 @@ export class Targets {
 
   /** The message at that place of a conversation. Rejects with UNAVAILABLE when it can't be told. */
   async at(conversationId: string, seq: bigint): Promise<Target | undefined> {
-    const known = this.#byPlace.get(`${conversationId}:${seq}`);
+    const known = this.#byPlace.get(conversationId, seq);
     return known ?? this.#noted(await findByPlace(this.#sources, conversationId, seq));
   }
 

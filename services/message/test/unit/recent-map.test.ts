@@ -1,35 +1,53 @@
 import assert from "node:assert/strict";
 import { RecentMap } from "../../src/core/recent-map.ts";
+import { RecentPlaces } from "../../src/core/recent-places.ts";
+
+const LIMIT = 50;
 
 describe("what is remembered of late", () => {
-  it("forgets what was not set for the longest time", () => {
-    const map = new RecentMap<number>(3);
-    for (const [index, key] of ["a", "b", "c", "a", "d"].entries()) map.set(key, index);
-    assert.deepEqual(
-      ["a", "b", "c", "d"].map((key) => map.get(key)),
-      [3, undefined, 2, 4],
-    );
-  });
-
-  it("goes on forgetting the oldest while keys are set again and deleted", () => {
-    const map = new RecentMap<number>(50);
-    const model: [string, number][] = [];
+  it("is never more than the limit, nor one of the last half of it forgotten", () => {
+    const map = new RecentMap<number>(LIMIT);
+    /** From the oldest to the newest. */
+    const model = new Map<string, number>();
+    const everything = new Map<string, number>();
     for (let n = 0; n < 20_000; n++) {
-      // Often the same keys again, now and then one deleted or all gone.
+      // Often the same keys again, now and then one deleted.
       const key = `k${(n * 7919) % (n % 3 === 0 ? 40 : 400)}`;
-      const known = model.findIndex(([name]) => name === key);
-      if (known >= 0) model.splice(known, 1);
+      model.delete(key);
+      everything.delete(key);
       if (n % 11 === 0) map.delete(key);
       else {
         map.set(key, n);
-        model.push([key, n]);
+        model.set(key, n);
+        everything.set(key, n);
       }
-      if (model.length > 50) model.shift();
-      if (n % 3_000 === 0) for (const [name] of model.splice(0)) map.delete(name);
-      assert.equal(map.size, model.length);
+      for (const oldest of model.keys()) {
+        if (model.size <= LIMIT / 2) break;
+        model.delete(oldest);
+      }
+      for (const [known, value] of model) assert.equal(map.get(known), value);
+      assert.equal(map.get(key), everything.get(key));
+      if (n % 100 === 0) {
+        const held = [...everything].filter(([known, value]) => {
+          const found = map.get(known);
+          assert.ok(found === undefined || found === value);
+          return found !== undefined;
+        });
+        assert.ok(held.length <= LIMIT && map.size <= LIMIT, `${held.length}`);
+      }
     }
-    assert.equal(model.length, 50);
-    for (const [key, value] of model) assert.equal(map.get(key), value);
+  });
+
+  it("goes for places of logs alike", () => {
+    const places = new RecentPlaces<string>(LIMIT);
+    const logOf = (n: number) => `log ${n % 7}`;
+    for (let n = 0; n < 1_000; n++) {
+      places.set(logOf(n), BigInt(n), `${n}`);
+      for (let m = Math.max(0, n - LIMIT / 2 + 1); m <= n; m++) assert.equal(places.get(logOf(m), BigInt(m)), `${m}`);
+      assert.equal(places.get(logOf(n + 1), BigInt(n)), undefined);
+    }
+    const held = Array.from({ length: 1_000 }, (_, n) => places.get(logOf(n), BigInt(n))).filter((value) => value);
+    assert.ok(held.length <= LIMIT, `${held.length}`);
   });
 
   it("takes no longer for each when it is large and full", () => {
