@@ -32,6 +32,16 @@ const breakers = {
   thresholds: [{ max_requests: 4096, retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 3 } }],
 };
 
+const transportSocket = (name: string, type: string, config: object = {}) => ({
+  name: `envoy.transport_sockets.${name}`,
+  typed_config: { "@type": `type.googleapis.com/envoy.extensions.transport_sockets.${type}`, ...config },
+});
+
+const proxyProtocol = transportSocket("upstream_proxy_protocol", "proxy_protocol.v3.ProxyProtocolUpstreamTransport", {
+  config: { version: "V2" },
+  transport_socket: transportSocket("raw_buffer", "raw_buffer.v3.RawBuffer"),
+});
+
 /** Cluster → whose public door it is. */
 const RPC_CLUSTERS: readonly (readonly [string, ServiceName])[] = [
   ["auth", "auth"],
@@ -59,6 +69,7 @@ export function laptopClusters(addresses: Addresses): string {
     },
     {
       ...balanced("tcp_gateway", at("ws-gateway", "tcp")),
+      transport_socket: proxyProtocol, // the gateway counts connections per client address
       circuit_breakers: { thresholds: [{ max_connections: 100_000 }] },
     },
     { ...cluster("otel", ["127.0.0.1:4317"]), typed_extension_protocol_options: h2 },

@@ -108,6 +108,11 @@ export function environmentOf(
   };
   for (const [door, port] of Object.entries(ports)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
   if (ports.ws !== undefined) env.OCEANCHAT_ADVERTISED_HOST = HOST;
+  // Envoy says who connects; here everybody has the same address, load generators too.
+  if (ports.tcp !== undefined) {
+    env.OCEANCHAT_TCP_PROXY_PROTOCOL = "v2";
+    env.OCEANCHAT_MAX_CONNECTIONS_PER_ADDRESS = "0";
+  }
   for (const name of SERVICE_NAMES) {
     env[`OCEANCHAT_${constantCase(name)}_ADDRESSES`] = addressesOf(addresses, name, "mesh").join(",");
   }

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { addresses, integer, list, port, text, type Values } from "@oceanchat/runtime/config";
+import { addresses, choice, integer, list, port, text, type Values } from "@oceanchat/runtime/config";
 
 const KIB = 1024;
 
@@ -45,6 +45,19 @@ export const gatewayKeys = {
     20,
     1,
     10_000,
+  ),
+  maxConnectionsPerAddress: integer(
+    "OCEANCHAT_MAX_CONNECTIONS_PER_ADDRESS",
+    "Connections to this gateway from one IPv4 address or IPv6 /64; more get 429. Many people may share one; 0: no limit.",
+    1_000,
+    0,
+    1_000_000,
+  ),
+  tcpProxyProtocol: choice(
+    "OCEANCHAT_TCP_PROXY_PROTOCOL",
+    "What comes first on the TCP port: with v2 the proxy's header with the client's address, and nobody connects without one.",
+    "off",
+    ["off", "v2"],
   ),
   packetsPerSecond: integer(
     "OCEANCHAT_CONNECTION_PACKETS_PER_SECOND",

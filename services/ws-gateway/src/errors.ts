@@ -22,9 +22,14 @@ export const errors = {
     fail(Code.ResourceExhausted, ErrorReason.TOO_MANY_CONNECTIONS, "this gateway has too many connections", {
       retryAfterMs: 5_000,
     }),
+  tooManyFromAddress: () =>
+    fail(Code.ResourceExhausted, ErrorReason.TOO_MANY_FROM_ADDRESS, "too many connections from this network address", {
+      retryAfterMs: 30_000,
+    }),
   draining: () => shared.unavailable("this gateway is stopping"),
   frameTooLarge: (cause: unknown) => shared.malformed("the frame is too large", cause),
   tooManyEarly: () => shared.rateLimited(1_000),
+  noProxyHeader: (cause: unknown) => shared.malformed("the proxy in front does not say who connects", cause),
   handshakeTooSlow: () => shared.tokenInvalid("no connect packet came in time"),
   notACloseCode: () => shared.invalidFields([{ field: "code", description: "may not be sent" }]),
 };

@@ -10,6 +10,7 @@ import { runProcess } from "@oceanchat/runtime/process";
 import type { TokenVerifier } from "@oceanchat/runtime/token";
 import type { Logger } from "pino";
 import { type GatewayConfig, gatewayKeys } from "./config.ts";
+import { AddressLimit } from "./core/addresses.ts";
 import { Gateway } from "./gateway.ts";
 import { openAuth, openGateways, openPresence, openRouter } from "./peers.ts";
 import type { AuthPort } from "./ports.ts";
@@ -78,11 +79,12 @@ function startRounds(host: Host, gateway: Gateway, auth: AuthPort, config: Gatew
 }
 
 async function listen(host: Host, gateway: Gateway, config: GatewayConfig, verify: TokenVerifier): Promise<Server[]> {
-  const { handshakeMs, maxConnections } = config;
+  const { handshakeMs, maxConnections, tcpProxyProtocol } = config;
   const { log } = host;
-  const options = { gateway, verify, turns: new WriteTurns(), log, handshakeMs, maxConnections };
+  const addresses = new AddressLimit(config.maxConnectionsPerAddress);
+  const options = { gateway, verify, addresses, turns: new WriteTurns(), log, handshakeMs, maxConnections };
   const webSockets = createWebSocketServer({ ...options, origins: new Set(config.origins) });
-  const tcp = createTcpServer(options);
+  const tcp = createTcpServer({ ...options, proxied: tcpProxyProtocol === "v2" });
   const { listenHost } = host.config;
   await Promise.all([
     once(webSockets.listen(config.wsPort, listenHost), "listening"),

@@ -3,9 +3,11 @@ import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
 import type { TokenVerifier } from "@oceanchat/runtime/token";
 import type { Logger } from "pino";
+import type { AddressLimit } from "./core/addresses.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import { frame } from "./core/frames.ts";
 import { errorPacket, lastPacket, MAX_FRAME_BYTES, readConnect } from "./core/packets.ts";
+import { NoProxyHeader, ProxyHeaderReader } from "./core/proxy-header.ts";
 import { FrameReader, FrameTooLarge } from "./core/tcp-frames.ts";
 import { errors } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
@@ -16,6 +18,9 @@ import type { WriteTurns } from "./write-turns.ts";
 export interface TcpOptions {
   readonly gateway: Gateway;
   readonly verify: TokenVerifier;
+  readonly addresses: AddressLimit;
+  /** Whether a proxy in front writes first who connects. */
+  readonly proxied: boolean;
   readonly turns: WriteTurns;
   readonly log: Logger;
   readonly handshakeMs: number;
@@ -44,6 +49,8 @@ class TcpConnection {
   readonly #options: TcpOptions;
   readonly #reader: FrameReader;
   readonly #tooSlow: NodeJS.Timeout;
+  /** Reads what a proxy says first; undefined when that is done. */
+  #proxyHeader: ProxyHeaderReader | undefined;
   #state: "waiting" | "verifying" | "connected" | "ended" = "waiting";
   #session: Session | undefined;
   #early: Buffer[] = [];
@@ -58,18 +65,37 @@ class TcpConnection {
     );
     socket.on("data", (chunk) => this.#data(chunk));
     socket.on("close", () => this.#closed());
+    if (options.proxied) this.#proxyHeader = new ProxyHeaderReader();
+    else this.#comesFrom(socket.remoteAddress ?? "");
   }
 
   #data(chunk: Buffer): void {
     if (this.#state === "ended") return;
     try {
-      this.#reader.push(chunk);
+      const own = this.#proxyHeader === undefined ? chunk : this.#ownBytes(this.#proxyHeader, chunk);
+      if (own !== undefined && !this.#isEnded()) this.#reader.push(own);
     } catch (thrown) {
-      if (!(thrown instanceof FrameTooLarge)) throw thrown;
-      if (this.#session === undefined) this.#refuse(errors.frameTooLarge(thrown));
+      if (thrown instanceof NoProxyHeader) this.#refuse(errors.noProxyHeader(thrown));
+      else if (!(thrown instanceof FrameTooLarge)) throw thrown;
+      else if (this.#session === undefined) this.#refuse(errors.frameTooLarge(thrown));
       else this.#session.close(closings.tooLarge);
       this.#state = "ended";
     }
+  }
+
+  /** What the client itself has sent, once the proxy's header is read. */
+  #ownBytes(header: ProxyHeaderReader, chunk: Buffer): Buffer | undefined {
+    const proxied = header.push(chunk);
+    if (proxied === undefined) return undefined;
+    this.#proxyHeader = undefined;
+    this.#comesFrom(proxied.address);
+    return proxied.rest;
+  }
+
+  #comesFrom(address: string): void {
+    const release = this.#options.addresses.take(address);
+    if (release === undefined) this.#refuse(errors.tooManyFromAddress());
+    else this.#socket.once("close", release);
   }
 
   #frame(payload: Buffer): void {

@@ -6,6 +6,7 @@ import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
 import type { TokenVerifier } from "@oceanchat/runtime/token";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
+import { type AddressLimit, addressOf } from "./core/addresses.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import { chooseProtocol, readUpgrade, type UpgradeRequest } from "./core/handshake.ts";
 import { MAX_FRAME_BYTES } from "./core/packets.ts";
@@ -20,6 +21,7 @@ export interface WebSocketOptions {
   readonly gateway: Gateway;
   readonly verify: TokenVerifier;
   readonly origins: ReadonlySet<string>;
+  readonly addresses: AddressLimit;
   readonly turns: WriteTurns;
   readonly log: Logger;
   readonly handshakeMs: number;
@@ -71,21 +73,27 @@ const STATUS: Readonly<Partial<Record<Code, string>>> = {
   [Code.Unauthenticated]: "401 Unauthorized",
   [Code.PermissionDenied]: "403 Forbidden",
   [Code.Unimplemented]: "404 Not Found",
+  // Unless it is the client who has too much.
   [Code.ResourceExhausted]: "503 Service Unavailable",
   [Code.Unavailable]: "503 Service Unavailable",
 };
+
+const statusOf = ({ code, reason }: ServiceError): string =>
+  reason === "ERROR_REASON_TOO_MANY_FROM_ADDRESS"
+    ? "429 Too Many Requests"
+    : (STATUS[code] ?? "500 Internal Server Error");
 
 function refuse(socket: Socket, error: ServiceError): void {
   const body = bodyOf(error);
   const retryAfter = error.retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(error.retryAfterMs / 1000)}\r\n`;
   socket.end(
-    `HTTP/1.1 ${STATUS[error.code] ?? "500 Internal Server Error"}\r\nConnection: close\r\n${retryAfter}` +
+    `HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\n${retryAfter}` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
 }
 
-function createUpgrader({ gateway, verify, origins, turns, log }: WebSocketOptions) {
+function createUpgrader({ gateway, verify, origins, addresses, turns, log }: WebSocketOptions) {
   const settings = {
     noServer: true,
     clientTracking: false,
@@ -104,6 +112,10 @@ function createUpgrader({ gateway, verify, origins, turns, log }: WebSocketOptio
     const onError = (cause: Error) => void log.debug({ err: cause }, "a socket failed before the upgrade");
     socket.on("error", onError);
     try {
+      // Counted from here on: one that waits for its token to be checked is a connection too.
+      const release = addresses.take(addressOf(request.headers["x-forwarded-for"], socket.remoteAddress));
+      if (release === undefined) throw errors.tooManyFromAddress();
+      socket.once("close", release);
       const { token, codec } = readRequest(request, origins);
       const { caller } = await verify(token);
       if (socket.destroyed) return;
