@@ -118,7 +118,7 @@ function openPeers() {
   const group = implement(GroupMeshService, {
     checkSend: () => ({ verdict: SendVerdict.ALLOWED, role: GroupRole.MEMBER }),
   });
-  const user = implement(UserMeshService, { checkDirect: () => ({ verdict: DirectVerdict.ALLOWED }) });
+  const user = implement(UserMeshService, { checkDirects: () => ({ verdict: DirectVerdict.ALLOWED }) });
   return openTestDoor([createTestIssuer().auth, group, user]);
 }
 

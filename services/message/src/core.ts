@@ -78,6 +78,8 @@ export interface MessageCore {
   confirm(sender: MessageSender, request: ConfirmRequest, traceparent: string): Promise<void>;
   /** Writes what devices have confirmed; to be called every second and at the end. Never rejects. */
   flushDelivered(): Promise<void>;
+  /** Asks again for permissions that are in use, before they have to be waited for; to be called every 200 ms. */
+  renewPermissions(): void;
   /** Changes a user's settings for a conversation. */
   updateSettings(
     sender: MessageSender,
@@ -96,6 +98,8 @@ export interface MessageCore {
 
 const APPENDS = { answerMs: 2000, conflicts: 20, perLog: 256, total: 10_000, heads: 50_000 } as const;
 const QUESTIONS = { allowMs: 1000, remembered: 10_000, asking: 10_000 } as const;
+/** Permissions in use are asked for again when they will count for less than this, in milliseconds. */
+const RENEW_MS = 400;
 /** How many messages, reactions and read cursors are remembered, each. */
 const REMEMBERED = 20_000;
 const DELIVERED = { batch: 1000, waiting: 50_000, remembered: 50_000 };
@@ -129,6 +133,7 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
     setTyping: async (sender, request, traceparent) => signals.typing(sender, request, traceparent),
     confirm: async (sender, request, traceparent) => delivered.confirm(sender, request, traceparent),
     flushDelivered: () => delivered.flush(),
+    renewPermissions: () => permissions.renew(RENEW_MS),
     updateSettings: async (sender, request, traceparent) =>
       appender.append(settingsDraft(context, sender, request, traceparent)),
     appendToConversation: async (request, traceparent) =>

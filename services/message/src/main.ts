@@ -20,6 +20,8 @@ import { openStore } from "./store.ts";
 
 /** How long what devices confirm waits for being written, in milliseconds. */
 const DELIVERED_FLUSH_MS = 1000;
+/** How often permissions in use are asked for again, in milliseconds. */
+const RENEW_MS = 200;
 
 /** Starts message. */
 export async function start(host: Host): Promise<void> {
@@ -49,6 +51,7 @@ export async function start(host: Host): Promise<void> {
   );
   host.defer("delivered cursors", () => core.flushDelivered());
   host.every("delivered cursors", DELIVERED_FLUSH_MS, () => core.flushDelivered());
+  host.every("permissions", RENEW_MS, async () => core.renewPermissions());
   if (config.wordsFile !== "") {
     const file = { path: config.wordsFile, everyMs: config.wordsReloadMs, log: host.log, use: core.useWordList };
     host.defer("word list", await followWordList(file));

@@ -21,12 +21,16 @@ export interface PeerAddresses {
 }
 
 const PERMISSION_MS = 1500;
+/** As many as the core asks at the same time. */
+const DIRECT_IN_FLIGHT = 10_000;
 
 /** Connects to the services that message asks. */
 export async function openPeers(host: Host, at: PeerAddresses): Promise<MessagePeers> {
   const auth = await host.peers(AuthMeshService, at.auth);
   const group = await host.peers(GroupMeshService, at.group, { timeoutMs: PERMISSION_MS });
-  const user = await host.peers(UserMeshService, at.user, { timeoutMs: PERMISSION_MS });
+  // A question may be asked again.
+  const direct = { timeoutMs: PERMISSION_MS, maxInFlight: DIRECT_IN_FLIGHT, resend: true };
+  const user = await host.calls(UserMeshService.method.checkDirects, at.user, direct);
   return {
     signingKeys: async () => (await auth.call.getSigningKeys({})).keys,
     async checkSend(groupId, userId, mentionsAll, traceparent) {
@@ -38,8 +42,7 @@ export async function openPeers(host: Host, at: PeerAddresses): Promise<MessageP
       return (await asked.catch(notAnswered("group"))).intervals;
     },
     async checkDirect(senderUserId, recipientUserId, traceparent) {
-      const question = { senderUserId, recipientUserId };
-      const asked = user.call.checkDirect(question, { key: recipientUserId, traceparent });
+      const asked = user.call({ senderUserId, recipientUserId, traceparent }, { key: recipientUserId });
       return (await asked.catch(notAnswered("user"))).verdict;
     },
   };

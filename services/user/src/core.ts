@@ -1,6 +1,6 @@
-import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { checkPresence } from "./core/check-presence.ts";
+import { DirectChecks } from "./core/direct-checks.ts";
 import { searchUsers } from "./core/search.ts";
 import { errors } from "./errors.ts";
 import type { Pair, Profile, ProfileChange, ProfileStore, RelationStore, Settings } from "./ports.ts";
@@ -18,6 +18,7 @@ export type UserCore = ReturnType<typeof createUserCore>;
 
 /** Binds the rules to what they work with. */
 export function createUserCore({ profiles, relations, now }: UserPorts) {
+  const direct = new DirectChecks(profiles, relations);
   const found = <T>(value: T | undefined): T => {
     if (value === undefined) throw errors.userNotFound();
     return value;
@@ -42,7 +43,7 @@ export function createUserCore({ profiles, relations, now }: UserPorts) {
     search: (query: string, page: Parameters<typeof searchUsers>[2]) => searchUsers(profiles, query, page),
     friendsAmong: (userId: string, others: readonly string[]) => relations.friendsAmong(userId, others),
     checkPresence: (pairs: readonly Pair[]) => checkPresence(profiles, relations, pairs),
-    checkDirect: (senderId: string, recipientId: string) => checkDirect(profiles, relations, senderId, recipientId),
+    checkDirect: (senderId: string, recipientId: string) => direct.check(senderId, recipientId),
   };
 }
 
@@ -51,23 +52,4 @@ function checkedChange(change: ProfileChange): ProfileChange {
   const displayName = change.displayName.trim();
   if (displayName === "") throw shared.invalidFields([{ field: "display_name", description: "must not be blank" }]);
   return { ...change, displayName };
-}
-
-/** A block counts in both directions and before the policy; everybody may write to himself. */
-async function checkDirect(
-  profiles: ProfileStore,
-  relations: RelationStore,
-  senderId: string,
-  recipientId: string,
-): Promise<DirectVerdict> {
-  const [settings, blocked] = await Promise.all([
-    profiles.settings(recipientId),
-    relations.isBlocked(senderId, recipientId),
-  ]);
-  if (settings === undefined) return DirectVerdict.UNKNOWN_RECIPIENT;
-  if (senderId === recipientId) return DirectVerdict.ALLOWED;
-  if (blocked) return DirectVerdict.BLOCKED;
-  if (settings.directPolicy === "everyone") return DirectVerdict.ALLOWED;
-  const friends = await relations.friendsAmong(recipientId, [senderId]);
-  return friends.length > 0 ? DirectVerdict.ALLOWED : DirectVerdict.NOT_FRIENDS;
 }

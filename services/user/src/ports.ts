@@ -51,8 +51,6 @@ export interface ProfileStore {
 }
 
 export interface RelationStore {
-  /** Whether one of the two blocks the other. */
-  isBlocked(userId: string, otherUserId: string): Promise<boolean>;
   /** Those of the pairs, the same objects, of whom one blocks the other. */
   blockedPairs(pairs: readonly Pair[]): Promise<ReadonlySet<Pair>>;
   /** Those of the pairs, the same objects, who are friends. */

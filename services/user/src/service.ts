@@ -47,6 +47,9 @@ export const userMeshHandlers = (core: UserCore): Handlers<typeof UserMeshServic
   async checkDirect({ senderUserId, recipientUserId }) {
     return { verdict: await core.checkDirect(senderUserId, recipientUserId) };
   },
+  async checkDirects({ senderUserId, recipientUserId }) {
+    return { verdict: await core.checkDirect(senderUserId, recipientUserId) };
+  },
   async checkPresence({ questions }) {
     const pairs = questions.map(({ viewerUserId, userId }) => ({ a: viewerUserId, b: userId }));
     return { verdicts: await core.checkPresence(pairs) };

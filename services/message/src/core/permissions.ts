@@ -62,8 +62,13 @@ export class Permissions {
     if (!member) throw refusal ?? errors.notAMember();
   }
 
+  /** Asks again what is in use and will count for less than so many milliseconds; to be called more often than that. */
+  renew(withinMs: number): void {
+    this.#questions.renew(withinMs);
+  }
+
   #question(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
-    return this.#questions.ask(keyOf(log, userId, all), () => this.#ask(log, userId, all, traceparent));
+    return this.#questions.ask(keyOf(log, userId, all), traceparent, (trace) => this.#ask(log, userId, all, trace));
   }
 
   async #ask(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {

@@ -47,7 +47,9 @@ export class Reading {
   }
 
   async #ask(log: GroupLog, userId: string, traceparent: string): Promise<Intervals> {
-    return this.#questions.ask(keyOf(log, userId), () => this.#peers.checkRead(log.groupId, userId, traceparent));
+    return this.#questions.ask(keyOf(log, userId), traceparent, (trace) =>
+      this.#peers.checkRead(log.groupId, userId, trace),
+    );
   }
 }
 

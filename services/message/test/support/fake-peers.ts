@@ -26,7 +26,7 @@ export async function openFakePeers() {
       checkRead: () => ({ intervals: state.intervals }),
     }),
     implement(UserMeshService, {
-      checkDirect() {
+      checkDirects() {
         state.asked++;
         return { verdict: state.direct };
       },

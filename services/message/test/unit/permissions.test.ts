@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate as tick } from "node:timers/promises";
 import { SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
@@ -118,5 +119,60 @@ describe("permissions", () => {
     open();
     await Promise.all(asked);
     await permissions.check(group, uuid(3), false, "");
+  });
+
+  it("ask again what is in use, before its answer counts no longer", async () => {
+    const { peers, clock, permissions } = setUp();
+    await permissions.check(group, alice, false, "");
+    await permissions.check(group, bob, false, "");
+    clock.ms += 500;
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    permissions.renew(400);
+    assert.equal(peers.asked.length, 2);
+    clock.ms += 200;
+    permissions.renew(400);
+    permissions.renew(400);
+    await tick();
+    assert.equal(peers.asked.length, 3);
+    clock.ms += 999;
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    assert.notEqual(permissions.check(group, bob, false, ""), undefined);
+    assert.equal(peers.asked.length, 4);
+  });
+
+  it("count a second from the moment of asking when they were asked again too", async () => {
+    const { peers, clock, permissions } = setUp();
+    await permissions.check(group, alice, false, "");
+    clock.ms += 700;
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    permissions.renew(400);
+    await tick();
+    clock.ms += 1000;
+    assert.notEqual(permissions.check(group, alice, false, ""), undefined);
+    assert.equal(peers.asked.length, 3);
+  });
+
+  it("don't outlast a deny that was heard when they were asked again", async () => {
+    const { peers, clock, permissions } = setUp();
+    await permissions.check(group, alice, false, "");
+    clock.ms += 700;
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    peers.send = SendVerdict.NOT_A_MEMBER;
+    permissions.renew(400);
+    await tick();
+    await assert.rejects(async () => permissions.check(group, alice, false, ""), reason("NOT_A_MEMBER"));
+  });
+
+  it("stay as they are when their owner can't be asked again", async () => {
+    const { peers, clock, permissions } = setUp();
+    await permissions.check(group, alice, false, "");
+    clock.ms += 700;
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    peers.error = shared.unavailable("away");
+    permissions.renew(400);
+    await tick();
+    assert.equal(permissions.check(group, alice, false, ""), undefined);
+    clock.ms += 300;
+    await assert.rejects(async () => permissions.check(group, alice, false, ""), reason("UNAVAILABLE"));
   });
 });

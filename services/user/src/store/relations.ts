@@ -22,10 +22,6 @@ export function openRelations(db: Db): RelationStore {
   const blocks: Collection<BlockDocument> = db.collection("blocks");
   const friendships: Collection<FriendshipDocument> = db.collection("friendships");
   return {
-    async isBlocked(a, b) {
-      const either = { _id: { $in: [`${a}:${b}`, `${b}:${a}`] } };
-      return (await reading(() => blocks.findOne(either, { projection: { _id: 1 } }))) !== null;
-    },
     async blockedPairs(pairs) {
       const ids = pairs.flatMap(({ a, b }) => [`${a}:${b}`, `${b}:${a}`]);
       const found = await idsAmong(blocks, ids);

@@ -63,8 +63,13 @@ describe("user", () => {
     const { directPolicy, hideLastSeen, hideFromSearch } = (await settings()) ?? {};
     assert.deepEqual([directPolicy, hideLastSeen, hideFromSearch], [DirectPolicy.FRIENDS, true, false]);
     assert.equal((await user.mesh.checkDirect(check)).verdict, DirectVerdict.NOT_FRIENDS);
-    const unknown = await user.mesh.checkDirect({ senderUserId: ada, recipientUserId: nobody });
-    assert.equal(unknown.verdict, DirectVerdict.UNKNOWN_RECIPIENT);
+    const unknown = { senderUserId: ada, recipientUserId: nobody };
+    assert.equal((await user.mesh.checkDirect(unknown)).verdict, DirectVerdict.UNKNOWN_RECIPIENT);
+    const together = await Promise.all([check, unknown].map((question) => user.checkDirects(question)));
+    assert.deepEqual(
+      together.map(({ verdict }) => verdict),
+      [DirectVerdict.NOT_FRIENDS, DirectVerdict.UNKNOWN_RECIPIENT],
+    );
   });
 
   it("keeps who sees whether somebody is here, and CheckPresence follows it", async () => {

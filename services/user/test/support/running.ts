@@ -15,10 +15,12 @@ export async function startUser(mongodbUrl: string, authPort: number) {
   const port = served.publicPort;
   if (port === undefined) throw new Error("no public door");
   const meshed = await host.peers(UserMeshService, mesh);
+  const directs = await host.calls(UserMeshService.method.checkDirects, mesh);
   return {
     as: (token?: string) => publicClient(UserService, port, token),
     relationsAs: (token?: string) => publicClient(RelationshipService, port, token),
     mesh: meshed.call,
+    checkDirects: (question: Parameters<typeof directs.call>[0]) => directs.call(question),
     stop: () => host.stop(),
   };
 }

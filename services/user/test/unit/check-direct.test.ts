@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { createUserCore } from "../../src/core.ts";
 import type { ProfileStore, RelationStore, Settings } from "../../src/ports.ts";
@@ -9,29 +10,35 @@ interface Given {
   readonly friends?: boolean;
 }
 
-async function verdict({ recipient, blocked = false, friends = false }: Given, sender = "a"): Promise<DirectVerdict> {
+/** The rules over stores in which everybody is the same; notes whose settings were looked up together. */
+function setUp({ recipient, blocked = false, friends = false }: Given, turn: () => Promise<void> = async () => {}) {
   const unused = () => assert.fail("not needed");
+  const lookedUp: (readonly string[])[] = [];
   const profiles: ProfileStore = {
     createProfile: unused,
     profiles: unused,
     updateProfile: unused,
     updateSettings: unused,
-    settingsOf: unused,
+    settings: unused,
     byUsername: unused,
     byDisplayName: unused,
-    settings: async () =>
-      recipient === undefined
-        ? undefined
-        : { directPolicy: recipient, hideLastSeen: false, hideFromSearch: false, presencePolicy: "everyone" },
+    settingsOf: async (userIds) => {
+      lookedUp.push(userIds);
+      await turn();
+      if (recipient === undefined) return new Map();
+      const settings = { hideLastSeen: false, hideFromSearch: false, presencePolicy: "everyone" } as const;
+      return new Map(userIds.map((userId) => [userId, { ...settings, directPolicy: recipient }]));
+    },
   };
   const relations: RelationStore = {
-    isBlocked: async () => blocked,
-    blockedPairs: unused,
-    friendPairs: unused,
-    friendsAmong: async (_, others) => (friends ? [...others] : []),
+    blockedPairs: async (pairs) => new Set(blocked ? pairs : []),
+    friendPairs: async (pairs) => new Set(friends ? pairs : []),
+    friendsAmong: unused,
   };
-  return createUserCore({ profiles, relations, now: () => 0 }).checkDirect(sender, "b");
+  return { core: createUserCore({ profiles, relations, now: () => 0 }), lookedUp };
 }
+
+const verdict = (given: Given, sender = "a"): Promise<DirectVerdict> => setUp(given).core.checkDirect(sender, "b");
 
 describe("CheckDirect", () => {
   it("knows no unknown recipient, also one who blocks", async () => {
@@ -55,5 +62,41 @@ describe("CheckDirect", () => {
 
   it("lets everybody write to himself", async () => {
     assert.equal(await verdict({ recipient: "friends" }, "b"), DirectVerdict.ALLOWED);
+  });
+
+  it("looks up together what is asked in one turn", async () => {
+    const { core, lookedUp } = setUp({ recipient: "everyone" });
+    const asked = ["b", "c", "d"].map((recipient) => core.checkDirect("a", recipient));
+    assert.deepEqual(await Promise.all(asked), Array(3).fill(DirectVerdict.ALLOWED));
+    assert.deepEqual(lookedUp, [["b", "c", "d"]]);
+  });
+
+  it("looks up together what is asked while four look-ups run, and after one of them", async () => {
+    const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+    let turn = 0;
+    const { core, lookedUp } = setUp({ recipient: "everyone" }, async () => gates[turn++]?.promise);
+    const ask = async (recipient: string) => {
+      const asked = core.checkDirect("a", recipient);
+      await setImmediate();
+      return { asked };
+    };
+    const first = [await ask("b"), await ask("c"), await ask("d"), await ask("e")];
+    const later = [await ask("f"), await ask("g")];
+    assert.deepEqual(lookedUp, [["b"], ["c"], ["d"], ["e"]]);
+    gates[2]?.resolve();
+    await Promise.all(later.map(({ asked }) => asked));
+    assert.deepEqual(lookedUp.slice(4), [["f", "g"]]);
+    for (const { resolve } of gates) resolve();
+    await Promise.all(first.map(({ asked }) => asked));
+  });
+
+  it("says that a look-up failed to those alone who waited for it", async () => {
+    let turn = 0;
+    const { core } = setUp({ recipient: "everyone" }, async () => {
+      if (turn++ === 0) throw new Error("away");
+    });
+    const failed = ["b", "c"].map((recipient) => core.checkDirect("a", recipient));
+    for (const result of await Promise.allSettled(failed)) assert.equal(result.status, "rejected");
+    assert.equal(await core.checkDirect("a", "b"), DirectVerdict.ALLOWED);
   });
 });

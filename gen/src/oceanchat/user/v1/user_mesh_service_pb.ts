@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
+import type { Failure } from "../../errors/v1/failure_pb.ts";
+import { file_oceanchat_errors_v1_failure } from "../../errors/v1/failure_pb.ts";
 import type { User } from "./user_pb.ts";
 import { file_oceanchat_user_v1_user } from "./user_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -13,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/user/v1/user_mesh_service.proto.
  */
 export const file_oceanchat_user_v1_user_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIiWQoUQ2hlY2tQcmVzZW5jZVJlcXVlc3QSQQoJcXVlc3Rpb25zGAEgAygLMiMub2NlYW5jaGF0LnVzZXIudjEuUHJlc2VuY2VRdWVzdGlvbkIJukgGkgEDEOgHIk8KEFByZXNlbmNlUXVlc3Rpb24SIAoOdmlld2VyX3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIk0KFUNoZWNrUHJlc2VuY2VSZXNwb25zZRI0Cgh2ZXJkaWN0cxgBIAMoDjIiLm9jZWFuY2hhdC51c2VyLnYxLlByZXNlbmNlVmVyZGljdCqtAQoNRGlyZWN0VmVyZGljdBIeChpESVJFQ1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFkRJUkVDVF9WRVJESUNUX0FMTE9XRUQQARIkCiBESVJFQ1RfVkVSRElDVF9VTktOT1dOX1JFQ0lQSUVOVBACEhoKFkRJUkVDVF9WRVJESUNUX0JMT0NLRUQQAxIeChpESVJFQ1RfVkVSRElDVF9OT1RfRlJJRU5EUxAEKocBCg9QcmVzZW5jZVZlcmRpY3QSIAocUFJFU0VOQ0VfVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1BSRVNFTkNFX1ZFUkRJQ1RfSElEREVOEAESGwoXUFJFU0VOQ0VfVkVSRElDVF9TVEFUVVMQAhIYChRQUkVTRU5DRV9WRVJESUNUX0FMTBADMpgECg9Vc2VyTWVzaFNlcnZpY2USYQoLQ2hlY2tEaXJlY3QSJS5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlcXVlc3QaJi5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlc3BvbnNlIgOQAgESXgoKQXJlRnJpZW5kcxIkLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXF1ZXN0GiUub2NlYW5jaGF0LnVzZXIudjEuQXJlRnJpZW5kc1Jlc3BvbnNlIgOQAgESZwoNQ2hlY2tQcmVzZW5jZRInLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrUHJlc2VuY2VSZXF1ZXN0Gigub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tQcmVzZW5jZVJlc3BvbnNlIgOQAgEScAoQQmF0Y2hHZXRQcm9maWxlcxIqLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXF1ZXN0Gisub2NlYW5jaGF0LnVzZXIudjEuQmF0Y2hHZXRQcm9maWxlc1Jlc3BvbnNlIgOQAgESZwoNQ3JlYXRlUHJvZmlsZRInLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXF1ZXN0Gigub2NlYW5jaGF0LnVzZXIudjEuQ3JlYXRlUHJvZmlsZVJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_oceanchat_user_v1_user]);
+  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJHChNDaGVja0RpcmVjdHNSZXF1ZXN0EjAKBWl0ZW1zGAEgAygLMiEub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0UXVlc3Rpb24iZQoORGlyZWN0UXVlc3Rpb24SCwoDcmVmGAEgASgEEhYKDnNlbmRlcl91c2VyX2lkGAIgASgJEhkKEXJlY2lwaWVudF91c2VyX2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIkYKFENoZWNrRGlyZWN0c1Jlc3BvbnNlEi4KBWl0ZW1zGAEgAygLMh8ub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0QW5zd2VyIn0KDERpcmVjdEFuc3dlchILCgNyZWYYASABKAQSMQoHdmVyZGljdBgCIAEoDjIgLm9jZWFuY2hhdC51c2VyLnYxLkRpcmVjdFZlcmRpY3QSLQoHZmFpbHVyZRgDIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZSJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIiWQoUQ2hlY2tQcmVzZW5jZVJlcXVlc3QSQQoJcXVlc3Rpb25zGAEgAygLMiMub2NlYW5jaGF0LnVzZXIudjEuUHJlc2VuY2VRdWVzdGlvbkIJukgGkgEDEOgHIk8KEFByZXNlbmNlUXVlc3Rpb24SIAoOdmlld2VyX3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIk0KFUNoZWNrUHJlc2VuY2VSZXNwb25zZRI0Cgh2ZXJkaWN0cxgBIAMoDjIiLm9jZWFuY2hhdC51c2VyLnYxLlByZXNlbmNlVmVyZGljdCqtAQoNRGlyZWN0VmVyZGljdBIeChpESVJFQ1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFkRJUkVDVF9WRVJESUNUX0FMTE9XRUQQARIkCiBESVJFQ1RfVkVSRElDVF9VTktOT1dOX1JFQ0lQSUVOVBACEhoKFkRJUkVDVF9WRVJESUNUX0JMT0NLRUQQAxIeChpESVJFQ1RfVkVSRElDVF9OT1RfRlJJRU5EUxAEKocBCg9QcmVzZW5jZVZlcmRpY3QSIAocUFJFU0VOQ0VfVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1BSRVNFTkNFX1ZFUkRJQ1RfSElEREVOEAESGwoXUFJFU0VOQ0VfVkVSRElDVF9TVEFUVVMQAhIYChRQUkVTRU5DRV9WRVJESUNUX0FMTBADMoIFCg9Vc2VyTWVzaFNlcnZpY2USYQoLQ2hlY2tEaXJlY3QSJS5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlcXVlc3QaJi5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlc3BvbnNlIgOQAgESaAoMQ2hlY2tEaXJlY3RzEiYub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tEaXJlY3RzUmVxdWVzdBonLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrRGlyZWN0c1Jlc3BvbnNlIgOQAgEoATABEl4KCkFyZUZyaWVuZHMSJC5vY2VhbmNoYXQudXNlci52MS5BcmVGcmllbmRzUmVxdWVzdBolLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXNwb25zZSIDkAIBEmcKDUNoZWNrUHJlc2VuY2USJy5vY2VhbmNoYXQudXNlci52MS5DaGVja1ByZXNlbmNlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrUHJlc2VuY2VSZXNwb25zZSIDkAIBEnAKEEJhdGNoR2V0UHJvZmlsZXMSKi5vY2VhbmNoYXQudXNlci52MS5CYXRjaEdldFByb2ZpbGVzUmVxdWVzdBorLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXNwb25zZSIDkAIBEmcKDUNyZWF0ZVByb2ZpbGUSJy5vY2VhbmNoYXQudXNlci52MS5DcmVhdGVQcm9maWxlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_oceanchat_errors_v1_failure, file_oceanchat_user_v1_user]);
 
 /**
  * Asks whether one user may write to another.
@@ -65,6 +67,125 @@ export const CheckDirectResponseSchema: GenMessage<CheckDirectResponse> = /*@__P
   messageDesc(file_oceanchat_user_v1_user_mesh_service, 1);
 
 /**
+ * Questions who may write to whom.
+ *
+ * @generated from message oceanchat.user.v1.CheckDirectsRequest
+ */
+export type CheckDirectsRequest = Message<"oceanchat.user.v1.CheckDirectsRequest"> & {
+  /**
+   * The questions.
+   *
+   * @generated from field: repeated oceanchat.user.v1.DirectQuestion items = 1;
+   */
+  items: DirectQuestion[];
+};
+
+/**
+ * Describes the message oceanchat.user.v1.CheckDirectsRequest.
+ * Use `create(CheckDirectsRequestSchema)` to create a new message.
+ */
+export const CheckDirectsRequestSchema: GenMessage<CheckDirectsRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 2);
+
+/**
+ * May one user write to another?
+ *
+ * @generated from message oceanchat.user.v1.DirectQuestion
+ */
+export type DirectQuestion = Message<"oceanchat.user.v1.DirectQuestion"> & {
+  /**
+   * Unique on its stream; the answer carries it.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * Who wants to write; a UUID in lower case.
+   *
+   * @generated from field: string sender_user_id = 2;
+   */
+  senderUserId: string;
+
+  /**
+   * To whom; a UUID in lower case.
+   *
+   * @generated from field: string recipient_user_id = 3;
+   */
+  recipientUserId: string;
+
+  /**
+   * W3C trace context; empty when not traced.
+   *
+   * @generated from field: string traceparent = 4;
+   */
+  traceparent: string;
+};
+
+/**
+ * Describes the message oceanchat.user.v1.DirectQuestion.
+ * Use `create(DirectQuestionSchema)` to create a new message.
+ */
+export const DirectQuestionSchema: GenMessage<DirectQuestion> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 3);
+
+/**
+ * Answers to questions who may write to whom, in any order.
+ *
+ * @generated from message oceanchat.user.v1.CheckDirectsResponse
+ */
+export type CheckDirectsResponse = Message<"oceanchat.user.v1.CheckDirectsResponse"> & {
+  /**
+   * The answers.
+   *
+   * @generated from field: repeated oceanchat.user.v1.DirectAnswer items = 1;
+   */
+  items: DirectAnswer[];
+};
+
+/**
+ * Describes the message oceanchat.user.v1.CheckDirectsResponse.
+ * Use `create(CheckDirectsResponseSchema)` to create a new message.
+ */
+export const CheckDirectsResponseSchema: GenMessage<CheckDirectsResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 4);
+
+/**
+ * Whether one user may write to another.
+ *
+ * @generated from message oceanchat.user.v1.DirectAnswer
+ */
+export type DirectAnswer = Message<"oceanchat.user.v1.DirectAnswer"> & {
+  /**
+   * The question's.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * The answer, unless there is a failure.
+   *
+   * @generated from field: oceanchat.user.v1.DirectVerdict verdict = 2;
+   */
+  verdict: DirectVerdict;
+
+  /**
+   * Why it couldn't be answered.
+   *
+   * @generated from field: oceanchat.errors.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message oceanchat.user.v1.DirectAnswer.
+ * Use `create(DirectAnswerSchema)` to create a new message.
+ */
+export const DirectAnswerSchema: GenMessage<DirectAnswer> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 5);
+
+/**
  * Asks who are friends of a user.
  *
  * @generated from message oceanchat.user.v1.AreFriendsRequest
@@ -90,7 +211,7 @@ export type AreFriendsRequest = Message<"oceanchat.user.v1.AreFriendsRequest"> &
  * Use `create(AreFriendsRequestSchema)` to create a new message.
  */
 export const AreFriendsRequestSchema: GenMessage<AreFriendsRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 2);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 6);
 
 /**
  * Who are friends of the user.
@@ -111,7 +232,7 @@ export type AreFriendsResponse = Message<"oceanchat.user.v1.AreFriendsResponse">
  * Use `create(AreFriendsResponseSchema)` to create a new message.
  */
 export const AreFriendsResponseSchema: GenMessage<AreFriendsResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 3);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 7);
 
 /**
  * Asks for profiles.
@@ -132,7 +253,7 @@ export type BatchGetProfilesRequest = Message<"oceanchat.user.v1.BatchGetProfile
  * Use `create(BatchGetProfilesRequestSchema)` to create a new message.
  */
 export const BatchGetProfilesRequestSchema: GenMessage<BatchGetProfilesRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 4);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 8);
 
 /**
  * Profiles.
@@ -153,7 +274,7 @@ export type BatchGetProfilesResponse = Message<"oceanchat.user.v1.BatchGetProfil
  * Use `create(BatchGetProfilesResponseSchema)` to create a new message.
  */
 export const BatchGetProfilesResponseSchema: GenMessage<BatchGetProfilesResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 5);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 9);
 
 /**
  * Creates a profile.
@@ -188,7 +309,7 @@ export type CreateProfileRequest = Message<"oceanchat.user.v1.CreateProfileReque
  * Use `create(CreateProfileRequestSchema)` to create a new message.
  */
 export const CreateProfileRequestSchema: GenMessage<CreateProfileRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 6);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 10);
 
 /**
  * The profile.
@@ -209,7 +330,7 @@ export type CreateProfileResponse = Message<"oceanchat.user.v1.CreateProfileResp
  * Use `create(CreateProfileResponseSchema)` to create a new message.
  */
 export const CreateProfileResponseSchema: GenMessage<CreateProfileResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 7);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 11);
 
 /**
  * Asks who may see whether others are here.
@@ -230,7 +351,7 @@ export type CheckPresenceRequest = Message<"oceanchat.user.v1.CheckPresenceReque
  * Use `create(CheckPresenceRequestSchema)` to create a new message.
  */
 export const CheckPresenceRequestSchema: GenMessage<CheckPresenceRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 8);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 12);
 
 /**
  * May one user see whether another is here?
@@ -258,7 +379,7 @@ export type PresenceQuestion = Message<"oceanchat.user.v1.PresenceQuestion"> & {
  * Use `create(PresenceQuestionSchema)` to create a new message.
  */
 export const PresenceQuestionSchema: GenMessage<PresenceQuestion> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 9);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 13);
 
 /**
  * Who may see whether others are here.
@@ -279,7 +400,7 @@ export type CheckPresenceResponse = Message<"oceanchat.user.v1.CheckPresenceResp
  * Use `create(CheckPresenceResponseSchema)` to create a new message.
  */
 export const CheckPresenceResponseSchema: GenMessage<CheckPresenceResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 10);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 14);
 
 /**
  * Whether one user may write to another.
@@ -399,6 +520,16 @@ export const UserMeshService: GenService<{
     methodKind: "unary";
     input: typeof CheckDirectRequestSchema;
     output: typeof CheckDirectResponseSchema;
+  },
+  /**
+   * The same, in batches over one stream: what is asked at the same time is looked up together.
+   *
+   * @generated from rpc oceanchat.user.v1.UserMeshService.CheckDirects
+   */
+  checkDirects: {
+    methodKind: "bidi_streaming";
+    input: typeof CheckDirectsRequestSchema;
+    output: typeof CheckDirectsResponseSchema;
   },
   /**
    * Says which of the users are friends of the user.
