@@ -6,6 +6,8 @@ export interface Arguments {
   readonly scenarios: readonly string[];
   /** endpoints.json of a running mesh; none: start one. */
   readonly endpoints: string | undefined;
+  /** Threads of the generator. */
+  readonly threads: number;
   /** Connect to the gateways themselves rather than through the edge. */
   readonly direct: boolean;
   /** Trace some messages and show when each step of their way began and ended. */
@@ -25,6 +27,7 @@ A scenario is a file, or the name of one in bench/scenarios; without any, all of
 
   --runs N            run each scenario N times and show min, median and max   (default 1)
   --endpoints FILE    use a running mesh: .oceanchat/endpoints.json is that of \`make up\`   (default: start one)
+  --threads N         threads that the generator spreads its sockets over   (default 1)
   --direct            connect to the gateways themselves, not through the edge
   --hops              trace one message in twenty and show each step of their way; costs a little, needs its own mesh
   --results FOLDER    where the figures go, as JSON   (default bench/results)
@@ -39,6 +42,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     allowPositionals: true,
     options: {
       runs: { type: "string", default: "1" },
+      threads: { type: "string", default: "1" },
       endpoints: { type: "string" },
       direct: { type: "boolean", default: false },
       hops: { type: "boolean", default: false },
@@ -48,7 +52,10 @@ export function parseArguments(args: readonly string[]): Arguments {
   });
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new Error(`--runs ${values.runs}: expected 1 to 100`);
+  const threads = Number(values.threads);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 16)
+    throw new Error(`--threads ${values.threads}: expected 1 to 16`);
   const { endpoints, direct, hops, results, help } = values;
   if (hops && endpoints !== undefined) throw new Error("--hops needs a mesh of its own: leave --endpoints out");
-  return { scenarios: positionals, endpoints, direct, hops, runs, results, help };
+  return { scenarios: positionals, endpoints, direct, hops, runs, threads, results, help };
 }

@@ -1,4 +1,4 @@
-import { build, type Histogram } from "hdr-histogram-js";
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
 
 const MAX_MICROSECONDS = 3_600_000_000;
 
@@ -27,6 +27,23 @@ export class Latencies {
     // A delivery can be seen a clock tick before its send call has returned.
     const microseconds = Math.max(1, Math.round(milliseconds * 1000));
     this.#histogram.recordValue(Math.min(microseconds, MAX_MICROSECONDS));
+  }
+
+  /** All of it as a text, for another thread. */
+  encode(): string {
+    return encodeIntoCompressedBase64(this.#histogram);
+  }
+
+  /** Takes in what another one has encoded. */
+  addEncoded(text: string): void {
+    this.#histogram.add(decodeFromCompressedBase64(text, 32));
+  }
+
+  /** Points of the distribution, for a chart: at so many per cent, so many milliseconds. */
+  curve(): readonly (readonly [number, number])[] {
+    const at = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 100];
+    if (this.#histogram.totalCount === 0) return [];
+    return at.map((percent) => [percent, this.#histogram.getValueAtPercentile(percent) / 1000]);
   }
 
   summary(): LatencySummary {

@@ -1,11 +1,12 @@
-import { Rows } from "./rows.ts";
-import { MAX_MESSAGES } from "./scenario.ts";
+import { COUNTERS, type Rows } from "./rows.ts";
 import { type ViolationSummary, Violations } from "./violations.ts";
 
-/** A conversation under load; members and writers are numbers of connections. */
+/** A conversation under load; members and writers are numbers of connections, and a connection is in one conversation at most. */
 export interface Conversation {
   readonly members: readonly number[];
   readonly writers: readonly number[];
+  /** Which part of the traffic it belongs to. */
+  readonly part: number;
 }
 
 /** What became of everything that was sent. */
@@ -18,97 +19,120 @@ export interface LedgerSummary {
   readonly unknown: number;
   readonly unanswered: number;
   readonly deliveries: number;
+  /** Deliveries that were fetched, after a reconnect or a hint. */
+  readonly resumed: number;
   readonly violations: ViolationSummary;
 }
 
-const UNANSWERED = 0;
-const ACKED = 1;
-const REFUSED = 2;
-const UNKNOWN = 3;
+export const UNANSWERED = 0;
+export const ACKED = 1;
+export const REFUSED = 2;
+export const UNKNOWN = 3;
+
+const NONE = -1;
 
 /**
  * Conservation, checked while it is measured: every acked message reaches each other member's connection exactly once, in the order
  * of the conversation's seqs, with the seq that its sender was told, and nothing else arrives. An account of numbers, not of messages:
- * some 40 bytes a message and a bit per delivery.
+ * some 40 bytes a message and a bit per delivery. Each thread has one, over the same rows; each connection belongs to one of them.
  */
 export class Ledger {
   readonly #conversations: readonly Conversation[];
-  /** By conversation: which bit of a message is a connection's. */
-  readonly #places: readonly ReadonlyMap<number, number>[];
-  /** By conversation and place: the seq delivered last. */
-  readonly #lastSeqs: readonly Float64Array[];
-  readonly #rows = new Rows(MAX_MESSAGES);
+  readonly #rows: Rows;
+  /** By connection: its conversation, its place in it, the seq delivered last, whether it ever had to fetch. */
+  readonly #conversationOf: Int32Array;
+  readonly #placeOf: Int32Array;
+  readonly #lastSeq: Int32Array;
+  readonly #fetched: Uint8Array;
   readonly #violations = new Violations();
-  #acked = 0;
-  #refused = 0;
-  #unknown = 0;
-  #deliveries = 0;
-  #undelivered = 0;
 
-  constructor(conversations: readonly Conversation[]) {
+  constructor(conversations: readonly Conversation[], rows: Rows) {
     this.#conversations = conversations;
-    this.#places = conversations.map(({ members }) => new Map(members.map((member, place) => [member, place])));
-    this.#lastSeqs = conversations.map(({ members }) => new Float64Array(members.length));
-  }
-
-  /** Messages that no answer has come for. */
-  get unanswered(): number {
-    return this.#rows.count - this.#acked - this.#refused - this.#unknown;
-  }
-
-  /** Deliveries of acked messages that have not come yet. */
-  get undelivered(): number {
-    return this.#undelivered;
-  }
-
-  get acked(): number {
-    return this.#acked;
-  }
-
-  get deliveries(): number {
-    return this.#deliveries;
+    this.#rows = rows;
+    const connections =
+      conversations.reduce((max, { members }) => members.reduce((a, b) => Math.max(a, b), max), 0) + 1;
+    this.#conversationOf = new Int32Array(connections).fill(NONE);
+    this.#placeOf = new Int32Array(connections);
+    this.#lastSeq = new Int32Array(connections);
+    this.#fetched = new Uint8Array(connections);
+    for (const [conversation, { members }] of conversations.entries()) {
+      for (const [place, member] of members.entries()) {
+        this.#conversationOf[member] = conversation;
+        this.#placeOf[member] = place;
+      }
+    }
   }
 
   conversationOf(message: number): number {
     return this.#rows.conversation(message);
   }
 
+  partOf(message: number): number {
+    return this.#conversation(this.#rows.conversation(message)).part;
+  }
+
+  /** The seq that was delivered last to a connection, 0 before the first. */
+  lastSeq(connection: number): number {
+    return this.#lastSeq[connection] ?? 0;
+  }
+
   /** Numbers a message that is being sent; undefined when the account is full. */
-  send(conversation: number, sender: number): number | undefined {
-    return this.#rows.add(conversation, sender, this.#membersOf(conversation).length);
+  send(conversation: number, sender: number, intended = 0): number | undefined {
+    return this.#rows.add(conversation, sender, this.#conversation(conversation).members.length, intended);
+  }
+
+  isUnanswered(message: number): boolean {
+    return this.#rows.state(message) === UNANSWERED;
   }
 
   /** Takes in an ack. False if it is not one that was waited for. */
   ack(message: number, connection: number, seq: number): boolean {
     if (!this.#answered(message, connection, ACKED)) return false;
-    this.#acked += 1;
+    this.#rows.countAck(this.partOf(message));
     this.#agree(message, seq);
-    this.#undelivered += this.#expected(message) - this.#rows.delivered(message);
     return true;
   }
 
   /** Takes in an error; `certain` when nothing can have been stored. */
   refuse(message: number, connection: number, certain: boolean): boolean {
     if (!this.#answered(message, connection, certain ? REFUSED : UNKNOWN)) return false;
-    if (certain) this.#refused += 1;
-    else this.#unknown += 1;
+    this.#rows.countUp(certain ? COUNTERS.refused : COUNTERS.unknown);
     return true;
   }
 
-  /** Takes in a delivery. False if it should not have come. */
+  /** Takes in a delivery. False if it should not have come, or had been fetched before. */
   deliver(message: number, connection: number, seq: number): boolean {
-    if (!(message >= 0 && message < this.#rows.count)) return this.#wrong("stranger", `an unknown message, seq ${seq}`);
-    const conversation = this.#rows.conversation(message);
-    const what = `message ${message}, seq ${seq} of conversation ${conversation}, to connection ${connection}`;
-    const place = this.#places[conversation]?.get(connection);
-    if (place === undefined) return this.#wrong("stranger", what);
-    if (connection === this.#rows.sender(message)) return this.#wrong("echo", what);
-    if (!this.#rows.mark(message, place)) return this.#wrong("duplicate", what);
-    this.#deliveries += 1;
+    const place = this.#placeFor(message, connection, seq);
+    if (place === NONE) return false;
+    if (connection === this.#rows.sender(message)) return this.#wrongly("echo", message, connection, seq);
+    const inOrder = seq > (this.#lastSeq[connection] ?? 0);
+    if (!this.#rows.mark(message, place)) {
+      const known = inOrder && this.#fetched[connection] === 1;
+      if (inOrder) this.#lastSeq[connection] = seq;
+      return known ? false : this.#wrongly("duplicate", message, connection, seq);
+    }
+    this.#rows.countDelivery(this.#conversation(this.#rows.conversation(message)).part);
     this.#agree(message, seq);
-    this.#inOrder(conversation, place, seq, what);
-    if (this.#rows.state(message) === ACKED) this.#undelivered -= 1;
+    if (inOrder) this.#lastSeq[connection] = seq;
+    else this.#wrongly(`out of order, after ${this.#lastSeq[connection]}`, message, connection, seq);
     return true;
+  }
+
+  /** The connection was opened again: the order begins anew, and what it fetches may be pushed as well. */
+  reopened(connection: number): void {
+    this.#lastSeq[connection] = 0;
+    this.#fetched[connection] = 1;
+  }
+
+  /** Takes in a record that a client has fetched because it missed it. */
+  fetch(message: number, connection: number, seq: number): void {
+    this.#fetched[connection] = 1;
+    const place = this.#placeFor(message, connection, seq);
+    if (place === NONE || connection === this.#rows.sender(message)) return;
+    this.#agree(message, seq);
+    if (!this.#rows.mark(message, place)) return;
+    this.#rows.countDelivery(this.#conversation(this.#rows.conversation(message)).part);
+    this.#rows.countUp(COUNTERS.resumed);
   }
 
   /** Something arrived that this run has not sent. */
@@ -121,66 +145,30 @@ export class Ledger {
     this.#violations.add("connection lost", `connection ${connection}: ${why}`);
   }
 
-  /** Closes the account: what is missing now is missing for good. */
-  close(): LedgerSummary {
-    const messages = Array.from(this.#conversations, (): number[] => []);
-    for (let message = 0; message < this.#rows.count; message++) {
-      messages[this.#rows.conversation(message)]?.push(message);
-      this.#closeMessage(message);
-    }
-    for (const [conversation, list] of messages.entries()) this.#closeConversation(conversation, list);
-    return {
-      sent: this.#rows.count,
-      acked: this.#acked,
-      refused: this.#refused,
-      unknown: this.#unknown,
-      unanswered: this.unanswered,
-      deliveries: this.#deliveries,
-      violations: this.#violations.summary(),
-    };
+  violations(): ViolationSummary {
+    return this.#violations.summary();
   }
 
-  #closeMessage(message: number): void {
-    const state = this.#rows.state(message);
-    const seq = this.#rows.seq(message);
-    if (state === UNANSWERED) this.#violations.add("unanswered", `message ${message}`);
-    if (state === REFUSED && seq !== 0)
-      this.#violations.add("refused, yet delivered", `message ${message}, seq ${seq}`);
-    if (state !== ACKED || this.#rows.delivered(message) === this.#expected(message)) return;
-    const conversation = this.#rows.conversation(message);
-    for (const [place, connection] of this.#membersOf(conversation).entries()) {
-      if (connection === this.#rows.sender(message) || this.#rows.isMarked(message, place)) continue;
-      this.#violations.add(
-        "missing",
-        `message ${message}, seq ${seq} of conversation ${conversation}, to connection ${connection}`,
-      );
+  /** Where the message has to go on this connection; NONE when it has not. */
+  #placeFor(message: number, connection: number, seq: number): number {
+    if (!(message >= 0 && message < this.#rows.count)) {
+      this.#violations.add("stranger", `an unknown message, seq ${seq}, to connection ${connection}`);
+      return NONE;
     }
-  }
-
-  /** Seqs are unique, and gapless but for messages whose outcome is not known. */
-  #closeConversation(conversation: number, messages: readonly number[]): void {
-    const seqs = messages.map((message) => this.#rows.seq(message)).filter((seq) => seq !== 0);
-    seqs.sort((a, b) => a - b);
-    const open = messages.filter((message) => this.#isOpen(message)).length;
-    let holes = 0;
-    for (const [index, seq] of seqs.entries()) {
-      const before = seqs[index - 1];
-      if (before === undefined) continue;
-      if (seq === before) this.#violations.add("seq twice", `seq ${seq} of conversation ${conversation}`);
-      else holes += seq - before - 1;
+    if (this.#conversationOf[connection] !== this.#rows.conversation(message)) {
+      this.#wrongly("stranger", message, connection, seq);
+      return NONE;
     }
-    if (holes > open) this.#violations.add("seq hole", `${holes} in conversation ${conversation}, ${open} explained`);
-  }
-
-  #isOpen(message: number): boolean {
-    const state = this.#rows.state(message);
-    return (state === UNANSWERED || state === UNKNOWN) && this.#rows.seq(message) === 0;
+    return this.#placeOf[connection] ?? NONE;
   }
 
   #answered(message: number, connection: number, state: number): boolean {
     const known = message >= 0 && message < this.#rows.count;
     if (!known || this.#rows.sender(message) !== connection || this.#rows.state(message) !== UNANSWERED) {
-      return this.#wrong("stray answer", `for message ${message}, to connection ${connection}`);
+      // A repeat after a reconnect is answered twice when the first answer was under way.
+      if (known && this.#fetched[connection] === 1 && this.#rows.sender(message) === connection) return false;
+      this.#violations.add("stray answer", `for message ${message}, to connection ${connection}`);
+      return false;
     }
     this.#rows.setState(message, state);
     return true;
@@ -188,30 +176,22 @@ export class Ledger {
 
   /** The sender and every receiver must be told the same seq. */
   #agree(message: number, seq: number): void {
-    const known = this.#rows.seq(message);
-    if (known === 0) this.#rows.setSeq(message, seq);
-    else if (known !== seq) this.#violations.add("seqs differ", `message ${message}: ${known} and ${seq}`);
+    const known = this.#rows.agreeSeq(message, seq);
+    if (known !== seq) this.#violations.add("seqs differ", `message ${message}: ${known} and ${seq}`);
   }
 
-  #inOrder(conversation: number, place: number, seq: number, what: string): void {
-    const lastSeqs = this.#lastSeqs[conversation];
-    const last = lastSeqs?.[place] ?? 0;
-    if (seq <= last) this.#violations.add("out of order", `${what}, came after ${last}`);
-    else if (lastSeqs !== undefined) lastSeqs[place] = seq;
-  }
-
-  #wrong(kind: string, what: string): false {
-    this.#violations.add(kind, what);
+  #wrongly(kind: string, message: number, connection: number, seq: number): false {
+    const conversation = this.#rows.conversation(message);
+    this.#violations.add(
+      kind.replace(/,.*/, ""),
+      `message ${message}, seq ${seq} of conversation ${conversation}, to connection ${connection}${/,.*/.exec(kind)?.[0] ?? ""}`,
+    );
     return false;
   }
 
-  #expected(message: number): number {
-    return this.#membersOf(this.#rows.conversation(message)).length - 1;
-  }
-
-  #membersOf(conversation: number): readonly number[] {
-    const found = this.#conversations[conversation];
-    if (found === undefined) throw new RangeError(`no conversation ${conversation}`);
-    return found.members;
+  #conversation(number: number): Conversation {
+    const found = this.#conversations[number];
+    if (found === undefined) throw new RangeError(`no conversation ${number}`);
+    return found;
   }
 }

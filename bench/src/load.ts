@@ -3,7 +3,9 @@ import { Schedule } from "./schedule.ts";
 
 /** What a load is made with. */
 export interface Road {
-  readonly conversations: number;
+  readonly conversations: readonly number[];
+  /** The clock that times are of, in milliseconds. */
+  now(): number;
   /** Sends the next message of a conversation; false when no more can be. */
   send(conversation: number, intended: number): boolean;
   /** Messages without an answer so far. */
@@ -21,28 +23,28 @@ export interface RunningLoad {
 /** Unanswered messages beyond which an open loop holds the next ones back; they are timed as if they had left. */
 const MAX_UNANSWERED = 20_000;
 
-/** Sends from `start` on, for so many seconds. */
-export function startLoad(load: Load, road: Road, start: number, seconds: number): RunningLoad {
+/** Sends from `start` to `end`. */
+export function startLoad(load: Load, road: Road, start: number, end: number): RunningLoad {
   return load.kind === "open"
-    ? openLoop(new Schedule(start, load.perSecond, seconds), road)
-    : closedLoop(load.inFlight, road, start + seconds * 1000);
+    ? openLoop(new Schedule(start, load.perSecond, (end - start) / 1000), road)
+    : closedLoop(load.inFlight, road, end);
 }
 
 /** A constant rate, one conversation after the other, whatever comes back. */
 function openLoop(schedule: Schedule, road: Road): RunningLoad {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let conversation = 0;
+  let next = 0;
   let full = false;
   const turn = (): void => {
-    const now = performance.now();
+    const now = road.now();
     while (road.unanswered() < MAX_UNANSWERED) {
       const intended = schedule.take(now);
       if (intended === undefined) break;
-      full = !road.send(conversation, intended);
+      full = !road.send(road.conversations[next] ?? 0, intended);
       if (full) break;
-      conversation = (conversation + 1) % road.conversations;
+      next = (next + 1) % road.conversations.length;
     }
-    const wait = schedule.wait(performance.now());
+    const wait = schedule.wait(road.now());
     if (full || wait === undefined) resolve();
     else setTimeout(turn, Math.max(1, wait));
   };
@@ -59,14 +61,14 @@ function closedLoop(inFlight: number, road: Road, end: number): RunningLoad {
     resolve();
   };
   const next = (conversation: number): void => {
-    const now = performance.now();
+    const now = road.now();
     if (over || now >= end) return;
     if (!road.send(conversation, now)) finish();
   };
   for (let slot = 0; slot < inFlight; slot++) {
-    for (let conversation = 0; conversation < road.conversations; conversation++) next(conversation);
+    for (const conversation of road.conversations) next(conversation);
   }
-  setTimeout(finish, Math.max(0, end - performance.now()));
+  setTimeout(finish, Math.max(0, end - road.now()));
   return {
     answered: (conversation, pauseMs) => {
       if (pauseMs > 0) setTimeout(next, pauseMs, conversation);

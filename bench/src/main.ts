@@ -5,8 +5,10 @@ import { basename, join } from "node:path";
 import { type Arguments, parseArguments, USAGE } from "./arguments.ts";
 import { HopReceiver } from "./hops.ts";
 import { failures, table } from "./report.ts";
-import { type RunResult, runScenario } from "./run.ts";
-import { parseScenario, type Scenario } from "./scenario.ts";
+import type { RunResult } from "./result.ts";
+import { runScenario } from "./run.ts";
+import type { Scenario } from "./scenario.ts";
+import { parseScenario } from "./scenario-file.ts";
 import { runningTarget, startTarget, type Target } from "./target.ts";
 
 const FOLDER = join(import.meta.dirname, "..");
@@ -55,9 +57,11 @@ async function runAll(
       const say = (line: string): void => {
         process.stderr.write(`${scenario.name} ${number}/${asked.runs}: ${line}\n`);
       };
-      runs.push(await runScenario({ target, hops, scenario, direct: asked.direct, say }));
+      runs.push(await runScenario({ target, hops, scenario, direct: asked.direct, threads: asked.threads, say }));
     }
-    process.stdout.write(`${table(scenario, runs, { direct: asked.direct, store: target.store })}\n`);
+    process.stdout.write(
+      `${table(scenario, runs, { direct: asked.direct, store: target.store, threads: asked.threads })}\n`,
+    );
     process.stdout.write(`figures: ${await keep(target, scenario, runs, asked)}\n`);
     good &&= runs.every((run) => failures(run).length === 0);
   }

@@ -1,37 +1,103 @@
-const FIRST_ROWS = 16_384;
-const FIRST_WORDS = 16_384;
+/** What the threads of the generator share: one row per message, a bit per delivery. Pages that nobody touches cost nothing. */
+export interface RowMemory {
+  readonly limit: number;
+  readonly maxMarks: number;
+  readonly counters: SharedArrayBuffer;
+  readonly conversations: SharedArrayBuffer;
+  readonly senders: SharedArrayBuffer;
+  readonly states: SharedArrayBuffer;
+  readonly delivered: SharedArrayBuffer;
+  readonly seqs: SharedArrayBuffer;
+  readonly firstMarks: SharedArrayBuffer;
+  readonly intended: SharedArrayBuffer;
+  readonly marks: SharedArrayBuffer;
+}
 
-/** A table of messages in typed arrays: what the garbage collector never has to look at. Grows by doubling, up to its limit. */
+/** Counters for everything, then so many for each part of the traffic. */
+export const COUNTERS = {
+  rows: 0,
+  marks: 1,
+  acked: 2,
+  refused: 3,
+  unknown: 4,
+  deliveries: 5,
+  resumed: 6,
+  parts: 8,
+} as const;
+const PART_COUNTERS = 2;
+const MAX_PARTS = 64;
+
+/** Memory for so many messages and deliveries. */
+export function rowMemory(limit: number, maxMarks: number): RowMemory {
+  const of = (bytes: number) => new SharedArrayBuffer(bytes);
+  return {
+    limit,
+    maxMarks,
+    counters: of(4 * (COUNTERS.parts + PART_COUNTERS * MAX_PARTS)),
+    conversations: of(4 * limit),
+    senders: of(4 * limit),
+    states: of(limit),
+    delivered: of(4 * limit),
+    seqs: of(4 * limit),
+    firstMarks: of(4 * limit),
+    intended: of(8 * limit),
+    marks: of(4 * Math.ceil(maxMarks / 32)),
+  };
+}
+
+/**
+ * A table of messages in shared typed arrays, which the garbage collector never has to look at. A row is written by the thread that
+ * sends the message; what receivers write (marks, seqs, counters) is written atomically.
+ */
 export class Rows {
   readonly #limit: number;
-  #conversations = new Uint32Array(FIRST_ROWS);
-  #senders = new Uint32Array(FIRST_ROWS);
-  #states = new Uint8Array(FIRST_ROWS);
-  #delivered = new Uint32Array(FIRST_ROWS);
-  #seqs = new Float64Array(FIRST_ROWS);
-  #firstBits = new Float64Array(FIRST_ROWS);
-  #marks = new Uint32Array(FIRST_WORDS);
-  #bits = 0;
-  #count = 0;
+  readonly #maxMarks: number;
+  readonly #counters: Int32Array;
+  readonly #conversations: Int32Array;
+  readonly #senders: Int32Array;
+  readonly #states: Uint8Array;
+  readonly #delivered: Int32Array;
+  readonly #seqs: Int32Array;
+  readonly #firstMarks: Int32Array;
+  readonly #intended: Float64Array;
+  readonly #marks: Int32Array;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(memory: RowMemory) {
+    this.#limit = memory.limit;
+    this.#maxMarks = memory.maxMarks;
+    this.#counters = new Int32Array(memory.counters);
+    this.#conversations = new Int32Array(memory.conversations);
+    this.#senders = new Int32Array(memory.senders);
+    this.#states = new Uint8Array(memory.states);
+    this.#delivered = new Int32Array(memory.delivered);
+    this.#seqs = new Int32Array(memory.seqs);
+    this.#firstMarks = new Int32Array(memory.firstMarks);
+    this.#intended = new Float64Array(memory.intended);
+    this.#marks = new Int32Array(memory.marks);
   }
 
   get count(): number {
-    return this.#count;
+    return Math.min(this.#limit, this.counter(COUNTERS.rows));
+  }
+
+  /** Messages that no answer has come for. */
+  get unanswered(): number {
+    const answered = this.counter(COUNTERS.acked) + this.counter(COUNTERS.refused) + this.counter(COUNTERS.unknown);
+    return this.count - answered;
   }
 
   /** Adds a message with room for so many marks; undefined when the table is full. */
-  add(conversation: number, sender: number, marks: number): number | undefined {
-    if (this.#count >= this.#limit) return undefined;
-    this.#makeRoom(marks);
-    const row = this.#count;
+  add(conversation: number, sender: number, marks: number, intended: number): number | undefined {
+    const row = Atomics.add(this.#counters, COUNTERS.rows, 1);
+    const first = row < this.#limit ? Atomics.add(this.#counters, COUNTERS.marks, marks) : 0;
+    if (row >= this.#limit || first + marks > this.#maxMarks) {
+      Atomics.sub(this.#counters, COUNTERS.rows, 1);
+      return undefined;
+    }
     this.#conversations[row] = conversation;
     this.#senders[row] = sender;
-    this.#firstBits[row] = this.#bits;
-    this.#bits += marks;
-    this.#count += 1;
+    this.#firstMarks[row] = first;
+    this.#intended[row] = intended;
     return row;
   }
 
@@ -51,13 +117,20 @@ export class Rows {
     this.#states[row] = state;
   }
 
+  /** When it was meant to leave, by the generator's clock. */
+  intended(row: number): number {
+    return this.#intended[row] ?? 0;
+  }
+
   /** 0: not known yet. */
   seq(row: number): number {
     return this.#seqs[row] ?? 0;
   }
 
-  setSeq(row: number, seq: number): void {
-    this.#seqs[row] = seq;
+  /** Sets the seq unless it is known; gives the one that counts. */
+  agreeSeq(row: number, seq: number): number {
+    const known = this.#seqs[row] ?? 0;
+    return (known !== 0 ? known : Atomics.compareExchange(this.#seqs, row, 0, seq)) || seq;
   }
 
   /** How many marks are set. */
@@ -66,38 +139,44 @@ export class Rows {
   }
 
   isMarked(row: number, place: number): boolean {
-    const bit = (this.#firstBits[row] ?? 0) + place;
-    return ((this.#marks[Math.floor(bit / 32)] ?? 0) & (1 << (bit % 32))) !== 0;
+    const bit = (this.#firstMarks[row] ?? 0) + place;
+    return ((this.#marks[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
   }
 
   /** Sets a mark; false if it was set. */
   mark(row: number, place: number): boolean {
-    if (this.isMarked(row, place)) return false;
-    const bit = (this.#firstBits[row] ?? 0) + place;
-    const word = Math.floor(bit / 32);
-    this.#marks[word] = (this.#marks[word] ?? 0) | (1 << (bit % 32));
-    this.#delivered[row] = (this.#delivered[row] ?? 0) + 1;
+    const bit = (this.#firstMarks[row] ?? 0) + place;
+    const mask = 1 << (bit & 31);
+    if ((Atomics.or(this.#marks, bit >>> 5, mask) & mask) !== 0) return false;
+    Atomics.add(this.#delivered, row, 1);
     return true;
   }
 
-  #makeRoom(marks: number): void {
-    if (this.#count === this.#states.length) {
-      const length = Math.min(this.#limit, this.#count * 2);
-      this.#conversations = grown(this.#conversations, new Uint32Array(length));
-      this.#senders = grown(this.#senders, new Uint32Array(length));
-      this.#states = grown(this.#states, new Uint8Array(length));
-      this.#delivered = grown(this.#delivered, new Uint32Array(length));
-      this.#seqs = grown(this.#seqs, new Float64Array(length));
-      this.#firstBits = grown(this.#firstBits, new Float64Array(length));
-    }
-    const words = Math.ceil((this.#bits + marks) / 32);
-    if (words > this.#marks.length) {
-      this.#marks = grown(this.#marks, new Uint32Array(Math.max(words, this.#marks.length * 2)));
-    }
+  counter(index: number): number {
+    return Atomics.load(this.#counters, index);
   }
-}
 
-function grown<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
+  countUp(index: number): void {
+    Atomics.add(this.#counters, index, 1);
+  }
+
+  /** Counts an ack of a part of the traffic. */
+  countAck(part: number): void {
+    Atomics.add(this.#counters, COUNTERS.acked, 1);
+    Atomics.add(this.#counters, COUNTERS.parts + PART_COUNTERS * part, 1);
+  }
+
+  /** Counts a delivery of a part of the traffic. */
+  countDelivery(part: number): void {
+    Atomics.add(this.#counters, COUNTERS.deliveries, 1);
+    Atomics.add(this.#counters, COUNTERS.parts + PART_COUNTERS * part + 1, 1);
+  }
+
+  ackedOf(part: number): number {
+    return this.counter(COUNTERS.parts + PART_COUNTERS * part);
+  }
+
+  deliveriesOf(part: number): number {
+    return this.counter(COUNTERS.parts + PART_COUNTERS * part + 1);
+  }
 }

@@ -17,6 +17,11 @@ export interface Target {
   /** WebSocket URLs of the gateways themselves. */
   readonly gateways: readonly string[];
   readonly nats: string;
+  readonly mongodb: string;
+  /** The database in it. */
+  readonly database: string;
+  /** Kills a process, which is started again; undefined where the mesh is somebody else's. */
+  readonly kill: ((instance: string) => Promise<void>) | undefined;
   /** Which program keeps the records: mongod, secantusd-rs (fast) or secantusd-py (embedded). */
   readonly store: string;
   /** Its processes, servers and edge included, and this one. */
@@ -24,6 +29,19 @@ export interface Target {
   /** Ends what was started for this measurement; `now` does not wait for anybody. */
   stop(now?: boolean): Promise<void>;
 }
+
+/**
+ * What a mesh of the bench allows one client, beside the defaults: a single writer to a group makes as many messages as the system can
+ * deliver, which nobody may do elsewhere.
+ */
+const LIMITS = {
+  OCEANCHAT_USER_PACKETS_PER_SECOND: "10000",
+  OCEANCHAT_USER_PACKETS_BURST: "20000",
+  OCEANCHAT_CONNECTION_PACKETS_PER_SECOND: "10000",
+  OCEANCHAT_CONNECTION_PACKETS_BURST: "20000",
+  OCEANCHAT_CONNECTION_BYTES_PER_SECOND: String(64 * 1024 * 1024),
+  OCEANCHAT_CONNECTION_BYTES_BURST: String(64 * 1024 * 1024),
+};
 
 const STORES = /mongod|secantusd-\w+/;
 
@@ -47,12 +65,17 @@ export async function startTarget(
     dataDir,
     ports: "free",
     quiet: true,
-    env: { all: otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl } },
+    env: { all: { ...LIMITS, ...(otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl }) } },
     onStop: (given) => {
       ends = given;
     },
   });
-  return targetOf(mesh.endpoints, join(dataDir, "run"), stop);
+  return targetOf(mesh.endpoints, join(dataDir, "run"), {
+    stop,
+    kill: async (instance) => {
+      await mesh.kill(instance);
+    },
+  });
 }
 
 /** Takes a mesh that runs already, by its endpoints.json. */
@@ -65,10 +88,10 @@ export async function runningTarget(file: string): Promise<Target> {
   );
   const run = present.find((folder) => folder !== undefined);
   if (run === undefined) throw new Error(`${file}: none of ${folders.join(", ")} names running processes`);
-  return targetOf(endpoints, run, async () => undefined);
+  return targetOf(endpoints, run, { stop: async () => undefined, kill: undefined });
 }
 
-async function targetOf(endpoints: Endpoints, runFolder: string, stop: Target["stop"]): Promise<Target> {
+async function targetOf(endpoints: Endpoints, runFolder: string, ends: Pick<Target, "stop" | "kill">): Promise<Target> {
   const store = (await processesIn(runFolder)).find(({ name }) => name === "mongodb");
   const command = store === undefined ? "" : await unlessMissing(readFile(`/proc/${store.pid}/cmdline`, "latin1"), "");
   return {
@@ -77,8 +100,10 @@ async function targetOf(endpoints: Endpoints, runFolder: string, stop: Target["s
     gateways: endpoints.services["ws-gateway"].flatMap(({ ws }) => (ws === undefined ? [] : `ws://${ws}/ws`)),
     nats: endpoints.infra.nats,
     store: STORES.exec(command)?.[0] ?? "unknown",
+    mongodb: endpoints.infra.mongodb,
+    database: process.env.OCEANCHAT_MONGODB_DATABASE || "oceanchat",
     processes: () => processesIn(runFolder),
-    stop,
+    ...ends,
   };
 }
 

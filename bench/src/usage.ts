@@ -26,6 +26,9 @@ export interface UsageSample {
 export interface ProcessUsage {
   readonly name: string;
   readonly cpuSeconds: number;
+  readonly rssStartBytes: number;
+  /** The most that a sample saw. */
+  readonly rssPeakBytes: number;
   /** At the end. */
   readonly rssBytes: number;
 }
@@ -83,8 +86,12 @@ export function machineTimes(stat: string): { readonly busySeconds: number; read
   };
 }
 
-/** What was used between two samples. */
-export function usageBetween(before: UsageSample, after: UsageSample): Usage {
+/** What was used between two samples; `peaks` is the most memory of each process, by samples in between. */
+export function usageBetween(
+  before: UsageSample,
+  after: UsageSample,
+  peaks: ReadonlyMap<string, number> = new Map(),
+): Usage {
   const earlier = new Map(before.processes.map((sample) => [`${sample.name} ${sample.pid}`, sample]));
   const processes: ProcessUsage[] = [];
   const restarted = new Set<string>();
@@ -92,7 +99,15 @@ export function usageBetween(before: UsageSample, after: UsageSample): Usage {
     const first = earlier.get(`${name} ${pid}`);
     if (first === undefined) restarted.add(name);
     earlier.delete(`${name} ${pid}`);
-    processes.push({ name, cpuSeconds: cpuSeconds - (first?.cpuSeconds ?? 0), rssBytes });
+    const rssStartBytes = first?.rssBytes ?? 0;
+    const rssPeakBytes = Math.max(rssStartBytes, rssBytes, peaks.get(name) ?? 0);
+    processes.push({
+      name,
+      cpuSeconds: cpuSeconds - (first?.cpuSeconds ?? 0),
+      rssStartBytes,
+      rssPeakBytes,
+      rssBytes,
+    });
   }
   for (const { name } of earlier.values()) restarted.add(name);
   const known = processes.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);

@@ -13,21 +13,11 @@ const ANSWER_MS = 15_000;
 /** The most that one call may name (group_service.proto). */
 const FIRST_MEMBERS = 499;
 const MORE_MEMBERS = 200;
-const REGISTRATIONS = { perSecond: 80, atOnce: 8 };
 /** The edge takes 30 calls a second from one user. */
 const GROUP_CALLS = { perSecond: 20, atOnce: 4 };
 
-/** Registers users through the edge, as clients do. `told` hears how many there are. */
-export function registerUsers(edge: string, count: number, told: (done: number) => void): Promise<User[]> {
-  let done = 0;
-  return paced(Array.from({ length: count }), REGISTRATIONS, async () => {
-    const user = await registerUser(edge);
-    told(++done);
-    return user;
-  });
-}
-
-async function registerUser(edge: string): Promise<User> {
+/** Registers a user through the edge, as clients do. */
+export async function registerUser(edge: string): Promise<User> {
   const answer = await post(edge, "/auth/register", undefined, () => ({
     username: `bench-${randomUUID().slice(0, 18)}`,
     password: "correct horse battery",

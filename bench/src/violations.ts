@@ -24,6 +24,17 @@ export class Violations {
     if (entry.examples.length < EXAMPLES_PER_KIND) entry.examples.push(what);
   }
 
+  /** Takes in what somebody else has found. */
+  addAll({ kinds }: ViolationSummary): void {
+    for (const { kind, count, examples } of kinds) {
+      for (const example of examples) this.add(kind, example);
+      const entry = this.#kinds.get(kind);
+      const more = count - examples.length;
+      if (entry !== undefined) entry.count += more;
+      this.#total += more;
+    }
+  }
+
   summary(): ViolationSummary {
     return { total: this.#total, kinds: [...this.#kinds].map(([kind, entry]) => ({ kind, ...entry })) };
   }

@@ -31,6 +31,19 @@ describe("latencies", () => {
     assert.equal(latencies.summary().count, 2);
   });
 
+  it("come out of other threads as if they had been counted here", () => {
+    const [one, two, both, merged] = [new Latencies(), new Latencies(), new Latencies(), new Latencies()];
+    for (let ms = 1; ms <= 2000; ms++) {
+      (ms % 3 === 0 ? one : two).add(ms / 7);
+      both.add(ms / 7);
+    }
+    merged.addEncoded(one.encode());
+    merged.addEncoded(two.encode());
+    merged.addEncoded(new Latencies().encode());
+    assert.deepEqual(merged.summary(), both.summary());
+    assert.deepEqual(merged.curve(), both.curve());
+  });
+
   it("are all 0 when there are none", () => {
     assert.deepEqual(new Latencies().summary(), { count: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 });
   });
@@ -86,12 +99,12 @@ describe("the use of the machine", () => {
         { name: "user-1", pid, cpuSeconds: cpu * 2, rssBytes: 1 },
       ],
     });
-    const usage = usageBetween(sample(1000, 1, 11, 100), sample(3000, 2, 11, 104));
+    const usage = usageBetween(sample(1000, 1, 11, 100), sample(3000, 2, 11, 104), new Map([["auth-1", 5000]]));
     assert.deepEqual(usage, {
       seconds: 2,
       processes: [
-        { name: "auth-1", cpuSeconds: 1, rssBytes: 1002 },
-        { name: "user-1", cpuSeconds: 2, rssBytes: 1 },
+        { name: "auth-1", cpuSeconds: 1, rssStartBytes: 1001, rssPeakBytes: 5000, rssBytes: 1002 },
+        { name: "user-1", cpuSeconds: 2, rssStartBytes: 1, rssPeakBytes: 1, rssBytes: 1 },
       ],
       restarted: [],
       otherCpuSeconds: 1,
@@ -135,12 +148,33 @@ describe("paced work", () => {
 describe("the command line", () => {
   it("has defaults", () => {
     assert.deepEqual(parseArguments([]), {
-      ...{ scenarios: [], endpoints: undefined, direct: false, hops: false, runs: 1, results: undefined, help: false },
+      ...{
+        scenarios: [],
+        endpoints: undefined,
+        direct: false,
+        hops: false,
+        runs: 1,
+        threads: 1,
+        results: undefined,
+        help: false,
+      },
     });
   });
 
   it("takes everything it says", () => {
-    const args = ["--runs", "3", "--direct", "--endpoints", "e.json", "--results", "out", "a", "b.json"];
+    const args = [
+      "--runs",
+      "3",
+      "--threads",
+      "2",
+      "--direct",
+      "--endpoints",
+      "e.json",
+      "--results",
+      "out",
+      "a",
+      "b.json",
+    ];
     assert.deepEqual(parseArguments(args), {
       ...{
         scenarios: ["a", "b.json"],
@@ -148,6 +182,7 @@ describe("the command line", () => {
         direct: true,
         hops: false,
         runs: 3,
+        threads: 2,
         results: "out",
         help: false,
       },

@@ -1,56 +1,17 @@
 import assert from "node:assert/strict";
-import { Ledger } from "../../src/ledger.ts";
-
-/** Connections 0 and 1 in a direct conversation, 2 to 5 in a group. */
-const CONVERSATIONS = [
-  { members: [0, 1], writers: [0, 1] },
-  { members: [2, 3, 4, 5], writers: [2] },
-];
-
-function sent(ledger: Ledger, conversation: number, sender: number): number {
-  const message = ledger.send(conversation, sender);
-  assert.ok(message !== undefined);
-  return message;
-}
-
-/** Four messages from 0 to 1 and two from 2 to the rest, acked as 1, 2, …; nothing delivered yet. */
-function account(): { ledger: Ledger; direct: readonly number[]; group: readonly number[] } {
-  const ledger = new Ledger(CONVERSATIONS);
-  const direct = [1, 2, 3, 4].map((seq) => {
-    const message = sent(ledger, 0, 0);
-    assert.ok(ledger.ack(message, 0, seq));
-    return message;
-  });
-  const group = [1, 2].map((seq) => {
-    const message = sent(ledger, 1, 2);
-    assert.ok(ledger.ack(message, 2, seq));
-    return message;
-  });
-  return { ledger, direct, group };
-}
-
-function deliverGroup(ledger: Ledger, group: readonly number[]): void {
-  for (const connection of [3, 4, 5]) {
-    for (const [index, message] of group.entries()) assert.ok(ledger.deliver(message, connection, index + 1));
-  }
-}
-
-function deliverDirect(ledger: Ledger, direct: readonly number[], seqs: readonly number[]): void {
-  for (const seq of seqs) ledger.deliver(direct[seq - 1] ?? -1, 1, seq);
-}
-
-const kindsOf = (ledger: Ledger) => ledger.close().violations.kinds.map(({ kind, count }) => ({ kind, count }));
+import { rowMemory } from "../../src/rows.ts";
+import { Account, account, CONVERSATIONS, deliverDirect, deliverGroup, kindsOf, sent } from "./account.ts";
 
 describe("the ledger", () => {
   it("finds nothing when every message arrives once, in order", () => {
     const { ledger, direct, group } = account();
-    assert.equal(ledger.undelivered, 10);
+    assert.equal(ledger.audit.settled(), false);
     deliverDirect(ledger, direct, [1, 2, 3, 4]);
     deliverGroup(ledger, group);
-    assert.equal(ledger.undelivered, 0);
-    assert.equal(ledger.unanswered, 0);
+    assert.equal(ledger.audit.settled(), true);
+    assert.equal(ledger.rows.unanswered, 0);
     const { violations, ...counts } = ledger.close();
-    assert.deepEqual(counts, { sent: 6, acked: 6, refused: 0, unknown: 0, unanswered: 0, deliveries: 10 });
+    assert.deepEqual(counts, { sent: 6, acked: 6, refused: 0, unknown: 0, unanswered: 0, deliveries: 10, resumed: 0 });
     assert.deepEqual(violations, { total: 0, kinds: [] });
   });
 
@@ -58,7 +19,7 @@ describe("the ledger", () => {
     const { ledger, direct, group } = account();
     deliverDirect(ledger, direct, [1, 2, 4]);
     deliverGroup(ledger, group);
-    assert.equal(ledger.undelivered, 1);
+    assert.equal(ledger.audit.settled(), false);
     const { violations } = ledger.close();
     assert.equal(violations.total, 1);
     assert.deepEqual(violations.kinds, [
@@ -91,24 +52,18 @@ describe("the ledger", () => {
     assert.deepEqual(kindsOf(ledger), [{ kind: "out of order", count: 1 }]);
   });
 
-  it("keeps the order of each connection and conversation by itself", () => {
-    const ledger = new Ledger([
-      { members: [0, 1, 2], writers: [0] },
-      { members: [0, 1, 2], writers: [0] },
-    ]);
-    const [first, second, other] = [sent(ledger, 0, 0), sent(ledger, 0, 0), sent(ledger, 1, 0)];
+  it("keeps the order of each connection by itself", () => {
+    const ledger = new Account([{ members: [0, 1, 2], writers: [0], part: 0 }]);
+    const [first, second] = [sent(ledger, 0, 0), sent(ledger, 0, 0)];
     for (const [message, seq] of [
       [first, 1],
       [second, 2],
-      [other, 1],
     ] as const)
       ledger.ack(message, 0, seq);
     for (const [message, connection, seq] of [
       [first, 1, 1],
       [second, 1, 2],
-      [other, 1, 1],
       [first, 2, 1],
-      [other, 2, 1],
       [second, 2, 2],
     ] as const) {
       assert.ok(ledger.deliver(message, connection, seq));
@@ -116,17 +71,55 @@ describe("the ledger", () => {
     assert.deepEqual(kindsOf(ledger), []);
   });
 
+  it("lets who came back or missed something fetch it, and get what he fetched once more", () => {
+    const { ledger, direct, group } = account();
+    deliverGroup(ledger, group);
+    deliverDirect(ledger, direct, [1]);
+    ledger.reopened(1);
+    ledger.fetch(direct[1] ?? -1, 1, 2);
+    ledger.fetch(direct[2] ?? -1, 1, 3);
+    assert.equal(ledger.deliver(direct[2] ?? -1, 1, 3), false, "has it already");
+    assert.ok(ledger.deliver(direct[3] ?? -1, 1, 4));
+    assert.equal(ledger.audit.settled(), true);
+    const { resumed, violations } = ledger.close();
+    assert.deepEqual({ resumed, total: violations.total }, { resumed: 2, total: 0 });
+  });
+
+  it("finds what one connection got twice, also after it had fetched", () => {
+    const { ledger, direct, group } = account();
+    deliverGroup(ledger, group);
+    ledger.fetch(direct[0] ?? -1, 1, 1);
+    deliverDirect(ledger, direct, [2, 3, 4, 4]);
+    assert.deepEqual(kindsOf(ledger), [{ kind: "duplicate", count: 1 }]);
+  });
+
+  it("is one account over several threads' ledgers", () => {
+    const memory = rowMemory(100, 1000);
+    const [sender, receiver] = [new Account(CONVERSATIONS, memory), new Account(CONVERSATIONS, memory)];
+    const [first, second] = [sent(sender, 0, 0), sent(sender, 0, 0)];
+    receiver.deliver(first, 1, 1);
+    sender.ack(first, 0, 1);
+    sender.ack(second, 0, 2);
+    receiver.lost(1, "gone");
+    const { acked, deliveries, violations } = sender.audit.close([sender.violations(), receiver.violations()]);
+    assert.deepEqual([acked, deliveries], [2, 1]);
+    assert.deepEqual(
+      violations.kinds.map(({ kind }) => kind),
+      ["connection lost", "missing"],
+    );
+  });
+
   it("takes a delivery before the ack", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     const message = sent(ledger, 0, 0);
     assert.ok(ledger.deliver(message, 1, 1));
     assert.ok(ledger.ack(message, 0, 1));
-    assert.equal(ledger.undelivered, 0);
+    assert.equal(ledger.audit.settled(), true);
     assert.deepEqual(kindsOf(ledger), []);
   });
 
   it("finds a receiver that was told another seq than the sender", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     const message = sent(ledger, 0, 0);
     ledger.ack(message, 0, 1);
     ledger.deliver(message, 1, 2);
@@ -134,7 +127,7 @@ describe("the ledger", () => {
   });
 
   it("finds two messages with one seq", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     const [first, second] = [sent(ledger, 0, 0), sent(ledger, 0, 1)];
     ledger.ack(first, 0, 1);
     ledger.ack(second, 1, 1);
@@ -144,8 +137,8 @@ describe("the ledger", () => {
   });
 
   it("finds a hole in the seqs, unless a message of unknown outcome explains it", () => {
-    const holed = (answer: (ledger: Ledger, message: number) => void) => {
-      const ledger = new Ledger(CONVERSATIONS);
+    const holed = (answer: (ledger: Account, message: number) => void) => {
+      const ledger = new Account(CONVERSATIONS);
       const [first, second, third] = [sent(ledger, 0, 0), sent(ledger, 0, 0), sent(ledger, 0, 0)];
       ledger.ack(first, 0, 1);
       answer(ledger, second);
@@ -165,12 +158,12 @@ describe("the ledger", () => {
   });
 
   it("lets a message of unknown outcome arrive, but not one that was refused", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     const [unknown, refused] = [sent(ledger, 0, 0), sent(ledger, 0, 0)];
     ledger.refuse(unknown, 0, false);
     ledger.refuse(refused, 0, true);
     ledger.deliver(unknown, 1, 1);
-    assert.equal(ledger.undelivered, 0);
+    assert.equal(ledger.audit.settled(), true);
     ledger.deliver(refused, 1, 2);
     assert.deepEqual(kindsOf(ledger), [{ kind: "refused, yet delivered", count: 1 }]);
   });
@@ -191,10 +184,10 @@ describe("the ledger", () => {
   });
 
   it("finds answers that nobody waited for and messages without an answer", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     const message = sent(ledger, 0, 0);
     assert.equal(ledger.ack(message, 1, 1), false, "another connection's");
-    assert.equal(ledger.unanswered, 1);
+    assert.equal(ledger.rows.unanswered, 1);
     assert.ok(ledger.ack(message, 0, 1));
     assert.equal(ledger.ack(message, 0, 1), false, "a second time");
     assert.equal(ledger.ack(7, 0, 1), false, "never sent");
@@ -207,7 +200,7 @@ describe("the ledger", () => {
   });
 
   it("finds a connection that was lost", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     ledger.lost(3, "1013 slow reader");
     assert.deepEqual(ledger.close().violations.kinds, [
       { kind: "connection lost", count: 1, examples: ["connection 3: 1013 slow reader"] },
@@ -215,15 +208,33 @@ describe("the ledger", () => {
   });
 
   it("keeps a few examples and counts all", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+    const ledger = new Account(CONVERSATIONS);
     for (let n = 0; n < 1000; n++) ledger.stranger(`stranger ${n}`);
     const { total, kinds } = ledger.close().violations;
     assert.equal(total, 1000);
     assert.equal(kinds[0]?.examples.length, 5);
   });
 
-  it("still knows every message after its tables have grown", () => {
-    const ledger = new Ledger(CONVERSATIONS);
+  it("takes no more than it has room for", () => {
+    const ledger = new Account(CONVERSATIONS, rowMemory(3, 1000));
+    for (let n = 0; n < 3; n++) assert.equal(ledger.send(0, 0), n);
+    assert.equal(ledger.send(0, 0), undefined);
+    assert.equal(ledger.rows.count, 3);
+    const tight = new Account(CONVERSATIONS, rowMemory(100, 7));
+    assert.equal(tight.send(1, 2), 0);
+    assert.equal(tight.send(1, 2), undefined, "no room for its deliveries");
+  });
+
+  it("counts by part of the traffic", () => {
+    const { ledger, direct, group } = account();
+    deliverDirect(ledger, direct, [1, 2]);
+    deliverGroup(ledger, group);
+    assert.deepEqual([ledger.rows.ackedOf(0), ledger.rows.deliveriesOf(0)], [4, 2]);
+    assert.deepEqual([ledger.rows.ackedOf(1), ledger.rows.deliveriesOf(1)], [2, 6]);
+  });
+
+  it("knows every one of many messages", () => {
+    const ledger = new Account(CONVERSATIONS);
     const count = 40_000;
     const messages = Array.from({ length: count }, () => sent(ledger, 1, 2));
     for (const [index, message] of messages.entries()) ledger.ack(message, 2, index + 1);
@@ -232,7 +243,7 @@ describe("the ledger", () => {
         if (index !== 31_999 || connection !== 4) ledger.deliver(message, connection, index + 1);
       }
     }
-    assert.equal(ledger.undelivered, 1);
+    assert.equal(ledger.audit.settled(), false);
     assert.deepEqual(ledger.close().violations.kinds, [
       { kind: "missing", count: 1, examples: ["message 31999, seq 32000 of conversation 1, to connection 4"] },
     ]);

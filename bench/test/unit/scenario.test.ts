@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { countOf, membersOf, parseScenario, ScenarioError, socketsOf } from "../../src/scenario.ts";
+import { countOf, membersOf, onlineOf, socketsOf } from "../../src/scenario.ts";
+import { parseScenario, ScenarioError } from "../../src/scenario-file.ts";
 
 const FOLDER = join(import.meta.dirname, "../../scenarios");
 
-const good = {
-  description: "ten pairs",
+const part = {
   conversations: { kind: "direct", pairs: 10, writers: 1 },
   load: { kind: "open", perSecond: 50 },
-  seconds: 5,
 };
+const good = { description: "ten pairs", traffic: [part], seconds: 5 };
 
 /** The problems of a file, one per line. */
 function problemsOf(file: unknown): string[] {
@@ -32,55 +32,107 @@ describe("a scenario file", () => {
   it("gets defaults for what it does not say", () => {
     assert.deepEqual(parseScenario("pairs", JSON.stringify(good)), {
       name: "pairs",
-      ...good,
-      textBytes: 100,
+      description: "ten pairs",
+      traffic: [{ name: "direct", ...part, textBytes: 100 }],
+      idleSockets: 0,
+      connect: "edge",
+      slowReaders: undefined,
+      churn: undefined,
+      storm: undefined,
       warmUpSeconds: 3,
+      seconds: 5,
       drainSeconds: 15,
+      budgets: [],
     });
+  });
+
+  it("has parts, idle sockets, events and budgets", () => {
+    const group = { kind: "group", groups: 3, members: 200, online: 20, writers: 5 };
+    const file = {
+      ...good,
+      traffic: [part, { name: "groups", conversations: group, load: { kind: "closed" }, textBytes: 7 }],
+      idleSockets: 30,
+      connect: "one gateway",
+      slowReaders: { sockets: 9, bytesPerSecond: 1024, baselineSeconds: 2 },
+      churn: { perSecond: 2.5 },
+      storm: { afterSeconds: 1, spreadSeconds: 4 },
+      budgets: [
+        { name: "a", figure: "ack.p50", atMost: 4 },
+        { name: "b", figure: "accepted", atLeast: 10 },
+      ],
+    };
+    const { traffic, budgets, connect, ...rest } = parseScenario("x", JSON.stringify(file));
+    assert.deepEqual(traffic[1], {
+      name: "groups",
+      conversations: group,
+      load: { kind: "closed", inFlight: 1 },
+      textBytes: 7,
+    });
+    assert.deepEqual([budgets, connect], [file.budgets, "one gateway"]);
+    assert.deepEqual(rest.slowReaders, file.slowReaders);
+    assert.deepEqual([rest.churn, rest.storm], [file.churn, file.storm]);
+    assert.equal(socketsOf({ traffic, idleSockets: 30 }), 20 + 60 + 30);
   });
 
   it("counts members, conversations and sockets", () => {
     const direct = { kind: "direct", pairs: 50, writers: 2 } as const;
-    const group = { kind: "group", groups: 3, members: 200, writers: 5 } as const;
-    assert.deepEqual([membersOf(direct), countOf(direct), socketsOf(direct)], [2, 50, 100]);
-    assert.deepEqual([membersOf(group), countOf(group), socketsOf(group)], [200, 3, 600]);
+    const group = { kind: "group", groups: 3, members: 200, online: 150, writers: 5 } as const;
+    assert.deepEqual([membersOf(direct), onlineOf(direct), countOf(direct)], [2, 2, 50]);
+    assert.deepEqual([membersOf(group), onlineOf(group), countOf(group)], [200, 150, 3]);
   });
 
   it("says everything that is wrong at once", () => {
     const file = {
-      conversations: { kind: "direct", pairs: "ten", writers: 3 },
-      load: { kind: "sometimes" },
-      textBytes: 10_000,
+      traffic: [
+        { conversations: { kind: "direct", pairs: "ten", writers: 3 }, load: { kind: "sometimes" }, textBytes: 10_000 },
+      ],
       warmUpSeconds: 0.5,
       seconds: 0,
       second: 5,
+      connect: "somehow",
+      budgets: [{ name: "x", figure: 5, atMost: "much" }],
     };
     assert.deepEqual(problemsOf(file), [
       "description: expected a text",
-      "conversations.pairs: expected a number from 1 to 10000",
-      "conversations.writers: expected a number from 1 to 2",
-      "load.kind: expected closed or open",
-      "textBytes: expected a number from 1 to 8192",
+      "traffic.0.conversations.pairs: expected a number from 1 to 10000",
+      "traffic.0.conversations.writers: expected a number from 1 to 2",
+      "traffic.0.load.kind: expected closed or open",
+      "traffic.0.textBytes: expected a number from 1 to 8192",
+      "connect: expected edge or gateways or one gateway",
       "warmUpSeconds: expected a whole number",
       "seconds: expected a number from 1 to 3600",
+      "budgets.0.figure: expected a text",
+      "budgets.0.atMost: expected a number from 0 to 1000000000000",
       "second: is not known",
     ]);
   });
 
   it("refuses fields of another kind", () => {
-    assert.deepEqual(problemsOf({ ...good, load: { kind: "open", perSecond: 1, inFlight: 1 } }), [
-      "load.inFlight: is not known",
-    ]);
+    const load = { kind: "open", perSecond: 1, inFlight: 1 };
+    assert.deepEqual(problemsOf({ ...good, traffic: [{ ...part, load }] }), ["traffic.0.load.inFlight: is not known"]);
   });
 
   it("refuses what is too much together", () => {
     const group = { kind: "group", groups: 300, members: 100, writers: 101 };
-    assert.deepEqual(problemsOf({ ...good, conversations: group }), [
+    assert.deepEqual(problemsOf({ ...good, traffic: [{ ...part, conversations: group }] }), [
+      "traffic.0.conversations.writers: 101, but 100 members are online",
       "needs 30000 sockets, 20000 are the limit",
-      "conversations.writers: 101, but a group has 100 members",
     ]);
-    assert.deepEqual(problemsOf({ ...good, load: { kind: "open", perSecond: 100_000 }, seconds: 60 }), [
+    const load = { kind: "open", perSecond: 100_000 };
+    assert.deepEqual(problemsOf({ ...good, traffic: [{ ...part, load }], seconds: 60 }), [
       "sends 6300000 messages, 2000000 are the limit",
+    ]);
+    assert.deepEqual(problemsOf({ ...good, traffic: [part, part] }), ["traffic: parts need names that differ"]);
+  });
+
+  it("refuses events that have nobody to happen to", () => {
+    assert.deepEqual(problemsOf({ ...good, churn: { perSecond: 1 } }), ["churn: there are no idleSockets"]);
+    assert.deepEqual(problemsOf({ ...good, storm: { afterSeconds: 1, spreadSeconds: 1 } }), [
+      'storm: needs "connect" to name the gateways',
+    ]);
+    assert.deepEqual(problemsOf({ ...good, slowReaders: { sockets: 10, bytesPerSecond: 1000, baselineSeconds: 4 } }), [
+      "slowReaders.sockets: there are not so many who only read in the first part of the traffic",
+      "slowReaders.baselineSeconds: longer than the warm-up",
     ]);
   });
 

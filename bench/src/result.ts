@@ -1,0 +1,150 @@
+import type { Backlog } from "./backlog.ts";
+import type { Hop } from "./hops.ts";
+import { Latencies, type LatencySummary } from "./latency.ts";
+import type { LedgerSummary } from "./ledger.ts";
+import type { Measured } from "./measure.ts";
+import type { Series } from "./monitor.ts";
+import type { Prepared } from "./prepare.ts";
+import type { ShardResult } from "./shard/plan.ts";
+import type { Stage } from "./stage.ts";
+import type { StormResult } from "./storm.ts";
+import { type Usage, type UsageSample, usageBetween } from "./usage.ts";
+
+/** Points of a distribution: at so many per cent, so many milliseconds. */
+export type Curve = readonly (readonly [number, number])[];
+
+/** A distribution and its figures. */
+export interface Timed extends LatencySummary {
+  readonly curve: Curve;
+}
+
+/** One part of the traffic in the measured time. */
+export interface PartResult {
+  readonly name: string;
+  readonly acked: number;
+  readonly delivered: number;
+  readonly ack: Timed;
+  readonly delivery: Timed;
+}
+
+/** The figures of one run. */
+export interface RunResult {
+  readonly startedAt: string;
+  /** The measured time as it came out. */
+  readonly seconds: number;
+  /** In the measured time. */
+  readonly acked: number;
+  readonly delivered: number;
+  readonly parts: readonly PartResult[];
+  /** Of all parts together. */
+  readonly ack: Timed;
+  readonly delivery: Timed;
+  /** Deliveries before readers became slow. */
+  readonly baseline: Timed;
+  /** How late messages left: the generator's own share of the latencies of an open loop. */
+  readonly lag: Timed;
+  /** From the first byte to `hello`; from the end of a connection to the next `hello`, and until all that was missed is there. */
+  readonly connect: Timed;
+  readonly reconnect: Timed;
+  readonly resume: Timed;
+  readonly storm: StormResult | undefined;
+  /** Refusals by reason. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** How often a gateway withheld records from a connection that reads too slowly. */
+  readonly hints: number;
+  /** Connections that ended by themselves, by why. */
+  readonly closes: Readonly<Record<string, number>>;
+  readonly ledger: LedgerSummary;
+  readonly sockets: number;
+  readonly connectSeconds: number;
+  /** Sockets by gateway. */
+  readonly gateways: Readonly<Record<string, number>>;
+  /** Conversations with members on more than one gateway. */
+  readonly acrossGateways: number;
+  /** What the gateways' memory grew by while the sockets were opened. */
+  readonly gatewayGrowthBytes: number;
+  /** The way of the messages that were traced; empty when none was. */
+  readonly hops: readonly Hop[];
+  /** With the sockets open and nothing sent. */
+  readonly idle: Usage;
+  /** In the measured time. */
+  readonly usage: Usage;
+  readonly series: Series;
+  /** What the log's consumers had before them when the measured time ended. */
+  readonly backlog: readonly Backlog[];
+  /** How long after that all was stored; undefined when it was not within the drain time. */
+  readonly storedAfterSeconds: number | undefined;
+}
+
+/** All that was seen of a run. */
+export interface Seen extends Measured {
+  readonly stage: Stage;
+  /** Before the first socket. */
+  readonly bare: UsageSample;
+  readonly connectSeconds: number;
+  readonly prepared: Prepared;
+  readonly results: readonly ShardResult[];
+  readonly series: Series;
+}
+
+/** Puts together what the threads and the main thread have seen. */
+export function resultOf(seen: Seen): RunResult {
+  const { stage, results, began, ended, prepared } = seen;
+  const gatewayOf = new Map(results.flatMap((result) => result.gatewayOf));
+  return {
+    ...{ startedAt: seen.startedAt, storm: seen.storm, hops: seen.hops, series: seen.series },
+    ...{ backlog: seen.backlog, storedAfterSeconds: seen.storedAfterSeconds, connectSeconds: seen.connectSeconds },
+    seconds: (ended.atMs - began.atMs) / 1000,
+    acked: ended.acked - began.acked,
+    delivered: ended.deliveries - began.deliveries,
+    ...latenciesOf(seen),
+    errors: summed(results.map(({ errors }) => errors)),
+    hints: results.reduce((sum, { hints }) => sum + hints, 0),
+    closes: summed(results.map(({ closes }) => closes)),
+    ledger: stage.audit.close(results.map(({ violations }) => violations)),
+    sockets: gatewayOf.size,
+    gateways: summed(results.map(({ gateways }) => gateways)),
+    acrossGateways: prepared.conversations.filter(
+      ({ members }) => new Set(members.map((member) => gatewayOf.get(member))).size > 1,
+    ).length,
+    gatewayGrowthBytes: gatewayBytes(seen.rested) - gatewayBytes(seen.bare),
+    idle: usageBetween(seen.atRest, seen.rested, stage.monitor.peaks(seen.atRest, seen.rested)),
+    usage: usageBetween(seen.before, seen.after, stage.monitor.peaks(seen.before, seen.after)),
+  };
+}
+
+function latenciesOf({ stage, results, began, ended }: Seen) {
+  const merged = (texts: readonly string[]): Timed => {
+    const all = new Latencies();
+    for (const text of texts) all.addEncoded(text);
+    return { ...all.summary(), curve: all.curve() };
+  };
+  const of = (key: "lag" | "baseline" | "connect" | "reconnect" | "resume") =>
+    merged(results.map(({ latencies }) => latencies[key]));
+  const partsOf = (key: "ack" | "delivery", part?: number) =>
+    merged(
+      results.flatMap(({ latencies }) =>
+        latencies.parts.filter((_, index) => part === undefined || index === part).map((one) => one[key]),
+      ),
+    );
+  return {
+    ...{ ack: partsOf("ack"), delivery: partsOf("delivery"), lag: of("lag"), baseline: of("baseline") },
+    ...{ connect: of("connect"), reconnect: of("reconnect"), resume: of("resume") },
+    parts: stage.options.scenario.traffic.map(({ name }, part) => ({
+      name,
+      acked: (ended.parts[part]?.acked ?? 0) - (began.parts[part]?.acked ?? 0),
+      delivered: (ended.parts[part]?.deliveries ?? 0) - (began.parts[part]?.deliveries ?? 0),
+      ack: partsOf("ack", part),
+      delivery: partsOf("delivery", part),
+    })),
+  };
+}
+
+const gatewayBytes = ({ processes }: UsageSample): number =>
+  processes.filter(({ name }) => name.startsWith("ws-gateway")).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+
+function summed(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const one of counts) for (const [key, count] of Object.entries(one)) sums[key] = (sums[key] ?? 0) + count;
+  return sums;
+}

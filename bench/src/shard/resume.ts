@@ -1,0 +1,182 @@
+import { request } from "node:http";
+import type { SyncResponse } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
+import { Latencies } from "../latency.ts";
+import type { Ledger } from "../ledger.ts";
+import type { MessageIds } from "../message-ids.ts";
+import type { Client } from "./client.ts";
+import type { ShardPlan } from "./plan.ts";
+import type { Traffic } from "./traffic.ts";
+
+const MAX_TRIES = 100;
+const TRY_AGAIN_MS = 500;
+const PAGE = 200;
+const MAX_PAGES = 1_000;
+const ANSWER_MS = 15_000;
+/** Pages that are fetched at the same time. */
+const AT_ONCE = 16;
+
+/** What a resuming client works with. */
+export interface ResumeTools {
+  readonly ledger: Ledger;
+  readonly traffic: Traffic;
+  readonly ids: MessageIds;
+  readonly clock: () => number;
+}
+
+/**
+ * What clients do when they have lost something: come back, repeat what wasn't answered, ask by one `sync` what they have missed, and
+ * fetch the records of the conversations that have moved.
+ */
+export class Resume {
+  /** From the end of a connection to the next `hello`, and until everything that was missed is there. */
+  readonly connected = new Latencies();
+  readonly caughtUp = new Latencies();
+  readonly #plan: ShardPlan;
+  readonly #tools: ResumeTools;
+  readonly #conversationOf: ReadonlyMap<number, string>;
+  /** Clients that are not connected, or have not got yet what they missed. */
+  readonly #behind = new Set<Client>();
+  readonly #waiting: (() => void)[] = [];
+  #fetching = 0;
+
+  constructor(plan: ShardPlan, tools: ResumeTools) {
+    this.#plan = plan;
+    this.#tools = tools;
+    this.#conversationOf = new Map(plan.conversations.flatMap(({ id, members }) => members.map((one) => [one, id])));
+  }
+
+  /** Clients that are still behind. */
+  get behind(): number {
+    return this.#behind.size;
+  }
+
+  /** A connection has ended by itself. */
+  closed(client: Client): void {
+    client.downSince = this.#tools.clock();
+    this.missed(client);
+    this.#behind.add(client);
+    setTimeout(() => this.#reopen(client, 1), Math.random() * this.#plan.spreadMs);
+  }
+
+  /** The client knows that it misses something after what it got last. */
+  missed(client: Client): void {
+    client.missingAfter ??= this.#tools.ledger.lastSeq(client.plan.number);
+  }
+
+  /** Has a client ask for what it missed. */
+  catchUp(client: Client): void {
+    this.#behind.add(client);
+    if (client.downSince === 0) client.downSince = this.#tools.clock();
+    client.sync();
+  }
+
+  /** An answer to `sync`. */
+  synced(client: Client, page: SyncResponse): void {
+    client.cursor = page.cursor;
+    const mine = this.#conversationOf.get(client.plan.number);
+    const moved = page.conversations.find(({ conversationId }) => conversationId === mine);
+    if (moved !== undefined && client.missingAfter !== undefined) {
+      this.#fetch(client, moved.conversationId, client.missingAfter, Number(moved.headSeq), page.hasMore);
+    } else if (page.hasMore) client.sync();
+    else this.#done(client);
+  }
+
+  #reopen(client: Client, attempt: number): void {
+    client.open().then(
+      () => {
+        this.connected.add(this.#tools.clock() - client.downSince);
+        this.#tools.ledger.reopened(client.plan.number);
+        this.#tools.traffic.repeat(client);
+        client.sync();
+      },
+      (error: unknown) => {
+        if (attempt < MAX_TRIES) {
+          setTimeout(() => this.#reopen(client, attempt + 1), TRY_AGAIN_MS * (0.5 + Math.random()));
+        } else this.#tools.ledger.lost(client.plan.number, `can't come back: ${error}`);
+      },
+    );
+  }
+
+  #fetch(client: Client, conversationId: string, after: number, head: number, hasMore: boolean): void {
+    this.#fetchAll(client, conversationId, after, head).then(
+      () => {
+        client.missingAfter = undefined;
+        if (hasMore) client.sync();
+        else this.#done(client);
+      },
+      (error: unknown) => this.#tools.ledger.lost(client.plan.number, `can't fetch what it missed: ${error}`),
+    );
+  }
+
+  async #fetchAll(client: Client, conversationId: string, from: number, head: number): Promise<void> {
+    let after = from;
+    for (let page = 0; after < head && page < MAX_PAGES; page++) {
+      await this.#turn();
+      try {
+        after = await this.#fetchPage(client, conversationId, after);
+      } finally {
+        this.#fetching -= 1;
+        this.#waiting.shift()?.();
+      }
+    }
+  }
+
+  /** Gives the last seq of the page. */
+  async #fetchPage(client: Client, conversationId: string, after: number): Promise<number> {
+    const { token, localAddress, number } = client.plan;
+    const url = `${this.#plan.edge}/conversations/${conversationId}/records?raw=true&afterSeq=${after}&limit=${PAGE}`;
+    const answer = await getJson(url, token, localAddress);
+    for (const { id, seq } of recordsIn(answer)) {
+      const message = id === "" ? undefined : this.#tools.ids.numberOf(id);
+      if (message !== undefined) this.#tools.ledger.fetch(message, number, seq);
+    }
+    const last = Number(fieldOf(answer, "lastSeq") ?? 0);
+    if (!(last > after)) throw new Error(`nothing after ${after} in ${conversationId}, though its head is ahead`);
+    return last;
+  }
+
+  async #turn(): Promise<void> {
+    while (this.#fetching >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#fetching += 1;
+  }
+
+  #done(client: Client): void {
+    if (client.downSince > 0) this.caughtUp.add(this.#tools.clock() - client.downSince);
+    client.downSince = 0;
+    this.#behind.delete(client);
+  }
+}
+
+const fieldOf = (value: unknown, key: string): unknown =>
+  typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined;
+
+function recordsIn(answer: unknown): { id: string; seq: number }[] {
+  const records = fieldOf(answer, "records");
+  if (!Array.isArray(records)) return [];
+  return records.map((record: unknown) => ({
+    id: String(fieldOf(fieldOf(record, "message"), "clientMessageId") ?? ""),
+    seq: Number(fieldOf(record, "seq")),
+  }));
+}
+
+/** `fetch` can't choose the address that it comes from. */
+function getJson(url: string, token: string, localAddress: string): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const headers = { authorization: `Bearer ${token}` };
+  const call = request(url, { localAddress, headers, timeout: ANSWER_MS, agent: false }, (response) => {
+    let text = "";
+    response.setEncoding("utf8");
+    response.on("data", (part: string) => {
+      text += part;
+    });
+    response.on("error", reject);
+    response.on("end", () => {
+      if (response.statusCode === 200) resolve(JSON.parse(text));
+      else reject(new Error(`GET ${url}: ${response.statusCode} ${text.slice(0, 300)}`));
+    });
+  });
+  call.on("timeout", () => call.destroy(new Error(`GET ${url}: no answer`)));
+  call.on("error", reject);
+  call.end();
+  return promise;
+}
