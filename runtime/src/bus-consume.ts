@@ -5,6 +5,7 @@ import { Delivery } from "./bus-delivery.ts";
 import { defaultRetryDelayMs, Lanes } from "./bus-lanes.ts";
 import type { Link } from "./bus-link.ts";
 import { Puller } from "./bus-pull.ts";
+import { Settled } from "./bus-settled.ts";
 import type { ConsumeOptions, Consumption, Delivered, Outcome, Published, PublishOptions } from "./bus-types.ts";
 import { shared } from "./fail.ts";
 import type { DeclaredStream } from "./streams.ts";
@@ -39,16 +40,17 @@ export class LaneConsumption implements Consumption {
   /** By stream sequence: what this process has been given and has not settled. */
   readonly #held = new Map<number, Delivery>();
   /**
-   * What was settled last: sequence and time in the stream. Its acknowledgement may be lost, and then the server
-   * delivers it again, even as if for the first time when it was killed.
+   * What was settled last. Its acknowledgement may be lost, and then the server delivers it again, even as if for the
+   * first time when it was killed.
    */
-  readonly #settled = new Map<number, number>();
+  readonly #settled: Settled;
   readonly #ticker: NodeJS.Timeout;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ConsumeOptions, needs: ConsumeDependencies) {
     this.#options = options;
     this.#needs = needs;
+    this.#settled = new Settled(2 * options.maxInFlight);
     this.#lanes = new Lanes<Delivery>({
       lanes: options.lanes,
       maxBatch: options.maxBatch,
@@ -103,7 +105,7 @@ export class LaneConsumption implements Consumption {
     const { link } = this.#needs;
     try {
       const delivery = new Delivery(message, performance.now());
-      if (this.#settled.get(delivery.sequence) === delivery.nanos) delivery.ack(link);
+      if (this.#settled.has(delivery.sequence, delivery.nanos)) delivery.ack(link);
       else if (!this.#held.has(delivery.sequence)) this.#hold(delivery);
       else link.log.debug({ sequence: delivery.sequence }, "bus: delivered again while it is handled");
     } catch (error) {
@@ -145,11 +147,7 @@ export class LaneConsumption implements Consumption {
   #settle(message: Delivery): void {
     message.ack(this.#needs.link);
     this.#held.delete(message.sequence);
-    this.#settled.set(message.sequence, message.nanos);
-    if (this.#settled.size > 2 * this.#options.maxInFlight) {
-      const [oldest] = this.#settled.keys();
-      if (oldest !== undefined) this.#settled.delete(oldest);
-    }
+    this.#settled.add(message.sequence, message.nanos);
     this.#puller.pull();
   }
 
