@@ -1,9 +1,10 @@
 import { addresses, integer } from "@oceanchat/runtime/config";
-import { redisKeys } from "@oceanchat/runtime/server-keys";
+import { natsKeys, redisKeys } from "@oceanchat/runtime/server-keys";
 
 /** What presence can be told. */
 export const presenceKeys = {
   ...redisKeys,
+  ...natsKeys,
   auth: addresses(
     "OCEANCHAT_AUTH_ADDRESSES",
     "Mesh doors of auth, for the signing keys.",

@@ -4,11 +4,15 @@ import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
 import { runProcess } from "@oceanchat/runtime/process";
+import { openOutlet } from "./bus.ts";
 import { presenceKeys } from "./config.ts";
 import { createPresenceCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
 import { presenceMeshHandlers } from "./service.ts";
 import { openRedisStore } from "./store.ts";
+
+/** How often users who may have changed are looked at, in milliseconds: 200 at a time, each once a second at most. */
+const CHANGES_MS = 200;
 
 /** Starts presence. */
 export async function start(host: Host): Promise<void> {
@@ -20,11 +24,16 @@ export async function start(host: Host): Promise<void> {
     store: store.connections,
     statusStore: { read: async () => new Map() },
     users: peers.users,
-    changes: { mark: async () => {} },
+    watches: store.watches,
+    queue: store.queue,
+    outlet: openOutlet(await host.bus(config.natsUrl)),
+    onUnreadable: (error) => host.log.warn({ err: error }, "what a gateway kept for a connection can't be read"),
     leaseMs: config.leaseMs,
     now: host.now,
   });
   host.every("sweep", config.sweepIntervalMs, core.connections.sweep);
+  host.every("sweep of watches", config.sweepIntervalMs, () => core.watches.sweep());
+  host.every("changes", CHANGES_MS, () => core.fanOut.turn());
   await host.serve({
     public: [implement(PresenceService, {})],
     mesh: [implement(PresenceMeshService, presenceMeshHandlers(core))],

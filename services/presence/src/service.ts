@@ -8,10 +8,12 @@ import { shared } from "@oceanchat/runtime/fail";
 import type { Handlers } from "@oceanchat/runtime/handlers";
 import type { PresenceCore } from "./core.ts";
 import type { LiveConnection } from "./ports.ts";
+import { dispatch } from "./service/dispatch.ts";
 
 /** What presence answers to other services. */
 export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof PresenceMeshService> => ({
   report: (item) => report(core, item),
+  dispatch: (item) => dispatch(core, item),
   async locate(request) {
     const { connections, gateways } = await core.connections.locate(request.userIds);
     return {
@@ -26,10 +28,15 @@ export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof Presen
 
 async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {
   switch (event.case) {
-    case "connected":
-      return { replaced: [...(await core.connections.connected(liveConnection(gatewayId, event.value)))] };
+    case "connected": {
+      const connection = liveConnection(gatewayId, event.value);
+      const { kept } = event.value;
+      if (kept.length > 0) await core.watches.restore({ ...connection, viewerId: connection.userId }, kept);
+      return { replaced: [...(await core.connections.connected(connection))] };
+    }
     case "disconnected":
       await core.connections.disconnected(event.value.userId, event.value.connectionId);
+      await core.watches.end(event.value.connectionId);
       return {};
     case "lease": {
       if (!event.value.released) return core.connections.lease(gatewayId, event.value.address);

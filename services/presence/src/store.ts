@@ -1,11 +1,16 @@
 import { Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { ChangeQueue, WatchStore } from "./ports/watches.ts";
 import type { ConnectionStore } from "./ports.ts";
+import { type ChangeScripts, changeScripts, createChangeQueue } from "./store/changes.ts";
 import { type ConnectionScripts, connectionScripts, createConnectionStore } from "./store/connections.ts";
+import { createWatchStore, type WatchScripts, watchScripts } from "./store/watches.ts";
 
 /** What presence keeps in Redis. */
 export interface RedisStore {
   readonly connections: ConnectionStore;
+  readonly watches: WatchStore;
+  readonly queue: ChangeQueue;
   close(): void;
 }
 
@@ -16,9 +21,14 @@ export function openRedisStore(url: string, log: Logger): RedisStore {
     commandTimeout: 2_000,
     connectTimeout: 2_000,
     retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-    scripts: { ...connectionScripts },
+    scripts: { ...connectionScripts, ...watchScripts, ...changeScripts },
   });
   redis.on("error", (error) => log.warn({ err: error }, "redis"));
-  const scripted = redis as Redis & ConnectionScripts;
-  return { connections: createConnectionStore(scripted), close: () => redis.disconnect() };
+  const scripted = redis as Redis & ConnectionScripts & WatchScripts & ChangeScripts;
+  return {
+    connections: createConnectionStore(scripted),
+    watches: createWatchStore(scripted),
+    queue: createChangeQueue(scripted),
+    close: () => redis.disconnect(),
+  };
 }

@@ -22,10 +22,11 @@ describe("presence over Valkey", () => {
 
   before(async function () {
     this.timeout(300_000);
-    servers = await startServers({ valkey: true });
+    servers = await startServers({ valkey: true, nats: true });
     redis = new Redis(servers.redisUrl);
     presence = await startService("presence", start, {
       OCEANCHAT_REDIS_URL: servers.redisUrl,
+      OCEANCHAT_NATS_URL: servers.natsUrl,
       OCEANCHAT_AUTH_ADDRESSES: "127.0.0.1:1",
       OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS),
       OCEANCHAT_PRESENCE_SWEEP_MS: "100",
