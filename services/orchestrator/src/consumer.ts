@@ -3,6 +3,7 @@ import { type LogEntry, LogEntrySchema } from "@oceanchat/gen/oceanchat/records/
 import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bus-types";
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
+import { bytesOf } from "@oceanchat/runtime/wire-bytes";
 import type { OrchestratorCore } from "./core.ts";
 import type { Audience, Entry } from "./ports.ts";
 
@@ -81,7 +82,8 @@ function entryOf({ data, sequence, traceparent }: Delivered): Entry {
   if (record === undefined || record.recordId === "" || record.conversationId === "" || record.seq === 0n) {
     throw new TypeError("a log entry without a whole record");
   }
-  return { record, audience: audienceOf(audience), sequence, bytes: data.length, traceparent };
+  const encoded = bytesOf(data, LogEntrySchema.field.record.number);
+  return { record, audience: audienceOf(audience), sequence, encoded, traceparent };
 }
 
 function decode(data: Uint8Array): LogEntry {

@@ -1,16 +1,17 @@
 import { inTurns } from "@oceanchat/runtime/in-turns";
-import { locate } from "./core/locations.ts";
+import type { Locator } from "./core/locator.ts";
+import { Outbox } from "./core/outbox.ts";
 import { type Notice, plan } from "./core/plan.ts";
 import { type Addressed, address } from "./core/recipients.ts";
 import { Rosters } from "./core/rosters.ts";
-import { offlineTasks, onlineTasks } from "./core/tasks.ts";
-import type { Entry, Groups, Log, Presence, Push } from "./ports.ts";
+import { offlineTasks } from "./core/tasks.ts";
+import type { Entry, Groups, Log, Push } from "./ports.ts";
 
 /** What orchestrator needs. */
 export interface OrchestratorNeeds {
   readonly groups: Groups;
   readonly log: Log;
-  readonly presence: Presence;
+  readonly locator: Pick<Locator, "locate">;
   readonly push: Push;
   /** Milliseconds since any moment. */
   readonly now: () => number;
@@ -40,19 +41,17 @@ const NOTICES_AT_ONCE = 64;
 
 export function createOrchestratorCore(needs: OrchestratorNeeds): OrchestratorCore {
   const rosters = new Rosters(needs);
-  const { presence, push } = needs;
+  const { locator, push } = needs;
+  const outbox = new Outbox(push);
   return {
     async handOver(batch) {
       const { addressed, done } = await address(rosters, batch);
-      const locations = await locate(presence, everyUser(addressed));
+      const locations = await locator.locate(everyUser(addressed));
       const { online, offline } = plan(addressed, locations);
       let tasks = 0;
       const publishOnline = inTurns(online, GATEWAYS_AT_ONCE, async ([gatewayId, deliveries]) => {
-        // One after another: a connection's records stay in order.
-        for (const task of onlineTasks(gatewayId, locations.addressOf(gatewayId), deliveries)) {
-          await push.online(gatewayId, task);
-          tasks++;
-        }
+        await outbox.send(gatewayId, locations.addressOf(gatewayId), deliveries);
+        tasks++;
       });
       const told = tell(push, offline);
       // Both, even when one fails: nothing of a batch may be under way when it is tried again.

@@ -9,6 +9,7 @@ import { openLog, openPush } from "./bus.ts";
 import { orchestratorKeys } from "./config.ts";
 import { hearSignals } from "./consumer/signals.ts";
 import { consumeLog } from "./consumer.ts";
+import { Locator } from "./core/locator.ts";
 import { SignalFanOut, type SignalLosses } from "./core/signals.ts";
 import { createOrchestratorCore } from "./core.ts";
 import { openPeers } from "./peers.ts";
@@ -24,9 +25,10 @@ export async function start(host: Host): Promise<void> {
     await bus.ensureStream(schema);
   }
   const { groups, presence } = await openPeers(host, config);
+  const locator = new Locator({ presence, now: host.now, after });
   const core = createOrchestratorCore({
     groups,
-    presence,
+    locator,
     log: openLog(bus, host.log),
     push: openPush(bus),
     now: host.now,
@@ -34,7 +36,7 @@ export async function start(host: Host): Promise<void> {
   });
   const consumption = await consumeLog(bus, core, host);
   host.defer("consumer", () => consumption.stop());
-  const signals = new SignalFanOut({ groups, presence, outlet: openSignals(bus), now: host.now });
+  const signals = new SignalFanOut({ groups, locator, outlet: openSignals(bus), now: host.now });
   const endHearing = hearSignals(bus, signals);
   host.defer("signals", () => {
     endHearing();
@@ -42,6 +44,11 @@ export async function start(host: Host): Promise<void> {
   });
   host.every("signal losses", LOSSES_MS, async () => tellLosses(host.log, signals.losses()));
   await host.serve({});
+}
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }
 
 function tellLosses(log: Host["log"], { dropped, failed, error }: SignalLosses): void {

@@ -6,20 +6,25 @@ import type { Host } from "@oceanchat/runtime/host";
 import type { Peers } from "@oceanchat/runtime/peers";
 import type { Groups, LimitedMemberList, MemberList, Presence } from "./ports.ts";
 
+const FIND_TIMEOUT_MS = 2000;
+
 /** Connects to group and presence. */
 export async function openPeers(
   host: Host,
   at: { readonly group: AddressSource; readonly presence: AddressSource },
 ): Promise<{ groups: Groups; presence: Presence }> {
   const group = await host.peers(GroupMeshService, at.group, { timeoutMs: 5000 });
-  const presence = await host.peers(PresenceMeshService, at.presence);
+  const find = await host.calls(PresenceMeshService.method.find, at.presence, { timeoutMs: FIND_TIMEOUT_MS });
   return {
     groups: {
       members: (groupId) => allMembers(group, groupId),
       membersUpTo: (groupId, limit) => membersUpTo(group, groupId, limit),
       version: async (groupId) => (await group.call.listMemberIds({ groupId, limit: 1 }, { key: groupId })).version,
     },
-    presence: { locate: (userIds) => presence.call.locate({ userIds: [...userIds] }) },
+    presence: {
+      find: ({ userIds, slots, gatewayIds }) =>
+        find.call({ userIds: [...userIds], slots: [...slots], gatewayIds: [...gatewayIds] }),
+    },
   };
 }
 

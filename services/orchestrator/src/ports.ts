@@ -1,4 +1,4 @@
-import type { LocateResponse } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { Found } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import type { GatewaySignal } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import type { MembershipBody, Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 
@@ -13,8 +13,8 @@ export interface Entry {
   readonly audience: Audience;
   /** Where it lies in the stream. */
   readonly sequence: number;
-  /** The size of the encoded entry, in bytes: a little more than the record's. */
-  readonly bytes: number;
+  /** The record as it lies in the log. */
+  readonly encoded: Uint8Array;
   /** W3C trace context; empty when not traced. */
   readonly traceparent: string;
 }
@@ -47,9 +47,18 @@ export interface Log {
   membershipAfter(conversationId: string, sequence: number): Promise<readonly MembershipBody[]>;
 }
 
+/** A question about where users are: at most 1000 of each. The contract's `Finding` says what slots and stamps are. */
+export interface Question {
+  readonly userIds: readonly string[];
+  readonly slots: readonly number[];
+  readonly gatewayIds: readonly string[];
+}
+
+/** An answer, in the order of the question. */
+export type Answer = Pick<Found, "connections" | "userSlots" | "userStamps" | "stamps" | "gateways">;
+
 export interface Presence {
-  /** At most 1000 users. */
-  locate(userIds: readonly string[]): Promise<Pick<LocateResponse, "connections" | "gateways">>;
+  find(question: Question): Promise<Answer>;
 }
 
 /** Something to publish: an encoded task and the id by which a repeat is known. */

@@ -1,15 +1,16 @@
 import { createConnections } from "./core/connections.ts";
 import { FanOut } from "./core/fan-out.ts";
+import { createFind } from "./core/find.ts";
 import { Leases } from "./core/leases.ts";
 import { Statuses } from "./core/statuses.ts";
 import { createView } from "./core/view.ts";
 import { Watches } from "./core/watches.ts";
 import type { ChangeQueue, Outlet, WatchStore } from "./ports/watches.ts";
-import type { ConnectionStore, StatusStore, Users } from "./ports.ts";
+import type { ConnectionStore, StampedStore, StatusStore, Users } from "./ports.ts";
 
 /** What the rules work with. */
 export interface PresencePorts {
-  readonly store: ConnectionStore;
+  readonly store: ConnectionStore & StampedStore;
   readonly statusStore: StatusStore;
   readonly users: Users;
   readonly watches: WatchStore;
@@ -43,6 +44,7 @@ export function createPresenceCore(ports: PresencePorts) {
     watches,
     fanOut: new FanOut({ ...ports, view, leases }),
     connections: createConnections({ ...ports, leases, changes: watches }),
+    find: createFind(store, leases),
     view: createView({ store, leases, statuses, users, now }),
   };
 }

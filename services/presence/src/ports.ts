@@ -45,6 +45,18 @@ export interface ConnectionStore {
   sweep(gatewayId: string, addedBeforeMs: number, limit: number): Promise<boolean>;
 }
 
+/** Where connections are kept together with stamps, which change whenever a connection comes. */
+export interface StampedStore {
+  /** All entries of users and the stamps of slots, read before the entries, in one turn; none for a slot that has none. */
+  stampedConnectionsOf(
+    slots: readonly number[],
+    userIds: readonly string[],
+  ): Promise<{
+    readonly stamps: ReadonlyMap<number, string>;
+    readonly connections: readonly LiveConnection[];
+  }>;
+}
+
 /** What a user has chosen, as it is stored. */
 export interface StoredStatus {
   /** ONLINE, AWAY, BUSY or INVISIBLE. */

@@ -10,20 +10,31 @@ import type { PresenceCore } from "./core.ts";
 import type { LiveConnection } from "./ports.ts";
 import { dispatch } from "./service/dispatch.ts";
 
+/** Users, slots or gateways in one question. */
+const MAX_ASKED = 1000;
+
 /** What presence answers to other services. */
 export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof PresenceMeshService> => ({
   report: (item) => report(core, item),
   dispatch: (item) => dispatch(core, item),
+  async find({ userIds, slots, gatewayIds }) {
+    if (userIds.length > MAX_ASKED || slots.length > MAX_ASKED || gatewayIds.length > MAX_ASKED)
+      throw shared.malformed(`more than ${MAX_ASKED} at once`);
+    const { connections, ...found } = await core.find({ userIds, slots, gatewayIds });
+    return { connections: connections.map(answered), ...found };
+  },
   async locate(request) {
     const { connections, gateways } = await core.connections.locate(request.userIds);
     return {
-      connections: connections.map(({ connectedAtMs, ...connection }) => ({
-        ...connection,
-        connectedTime: timestampFromMs(connectedAtMs),
-      })),
+      connections: connections.map(answered),
       gateways: [...gateways],
     };
   },
+});
+
+const answered = ({ connectedAtMs, ...connection }: LiveConnection) => ({
+  ...connection,
+  connectedTime: timestampFromMs(connectedAtMs),
 });
 
 async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {

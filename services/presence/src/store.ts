@@ -1,14 +1,14 @@
 import { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { ChangeQueue, WatchStore } from "./ports/watches.ts";
-import type { ConnectionStore } from "./ports.ts";
+import type { ConnectionStore, StampedStore } from "./ports.ts";
 import { type ChangeScripts, changeScripts, createChangeQueue } from "./store/changes.ts";
 import { type ConnectionScripts, connectionScripts, createConnectionStore } from "./store/connections.ts";
 import { createWatchStore, type WatchScripts, watchScripts } from "./store/watches.ts";
 
 /** What presence keeps in Redis. */
 export interface RedisStore {
-  readonly connections: ConnectionStore;
+  readonly connections: ConnectionStore & StampedStore;
   readonly watches: WatchStore;
   readonly queue: ChangeQueue;
   close(): void;

@@ -1,13 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  type OnlineRecord,
-  OnlineRecordSchema,
-  type Target,
-  TargetSchema,
-} from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
-import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { Entry } from "../ports.ts";
-import type { Locations } from "./locations.ts";
+import type { Located } from "./known-users.ts";
+import type { Locations } from "./locator.ts";
 import type { Addressed } from "./recipients.ts";
 
 /** What a batch means for the push streams. */
@@ -21,7 +16,11 @@ export interface Plan {
 /** A record for connections of one gateway. */
 export interface Delivery {
   readonly entry: Entry;
-  readonly online: OnlineRecord;
+  /** The record as it travels, encoded. */
+  readonly record: Uint8Array;
+  readonly connections: readonly Located[];
+  /** Whether users whose connection is gone should be told offline instead. */
+  readonly notify: boolean;
 }
 
 /** A record and the users without a connection who should be told. */
@@ -35,7 +34,7 @@ export const INLINE_BYTES = 4096;
 
 /** The connections of some users. */
 interface Reach {
-  readonly byGateway: ReadonlyMap<string, readonly Target[]>;
+  readonly byGateway: ReadonlyMap<string, readonly Located[]>;
   readonly absent: readonly string[];
 }
 
@@ -52,10 +51,11 @@ export function plan(addressed: readonly Addressed[], locations: Locations): Pla
     const record = portable(entry);
     const sending = sendingConnections(locations, senderUserId, senderDeviceId);
     for (const [gatewayId, all] of reach.byGateway) {
-      const targets =
-        sending.get(gatewayId) === undefined ? all : all.filter((each) => !isOf(sending, gatewayId, each));
-      if (targets.length === 0) continue;
-      const delivery = { entry, online: onlineRecord(record, targets, notify) };
+      const connections = sending.some((each) => each.gatewayId === gatewayId)
+        ? all.filter((each) => !sending.includes(each))
+        : all;
+      if (connections.length === 0) continue;
+      const delivery = { entry, record, connections, notify };
       const known = online.get(gatewayId);
       if (known === undefined) online.set(gatewayId, [delivery]);
       else known.push(delivery);
@@ -68,50 +68,31 @@ export function plan(addressed: readonly Addressed[], locations: Locations): Pla
 }
 
 function reachOf(userIds: readonly string[], locations: Locations): Reach {
-  const byGateway = new Map<string, Target[]>();
+  const byGateway = new Map<string, Located[]>();
   const absent: string[] = [];
   for (const userId of userIds) {
     const connections = locations.of(userId);
     if (connections.length === 0) absent.push(userId);
-    for (const { gatewayId, connectionId, codec } of connections) {
-      const target = create(TargetSchema, { connectionId, userId, codec });
-      const known = byGateway.get(gatewayId);
-      if (known === undefined) byGateway.set(gatewayId, [target]);
-      else known.push(target);
+    for (const located of connections) {
+      const known = byGateway.get(located.gatewayId);
+      if (known === undefined) byGateway.set(located.gatewayId, [located]);
+      else known.push(located);
     }
   }
   return { byGateway, absent };
 }
 
-/** By gateway: the connections of the device that sent the record. It has its answer already. */
-function sendingConnections(locations: Locations, userId: string, deviceId: string): Map<string, Set<string>> {
-  const sending = new Map<string, Set<string>>();
-  if (deviceId === "") return sending;
-  for (const connection of locations.of(userId)) {
-    if (connection.deviceId !== deviceId) continue;
-    const known = sending.get(connection.gatewayId) ?? new Set();
-    sending.set(connection.gatewayId, known.add(connection.connectionId));
-  }
-  return sending;
+/** The connections of the device that sent the record. It has its answer already. */
+function sendingConnections(locations: Locations, userId: string, deviceId: string): readonly Located[] {
+  if (deviceId === "") return [];
+  return locations.of(userId).filter((each) => each.deviceId === deviceId);
 }
 
-function isOf(connections: ReadonlyMap<string, ReadonlySet<string>>, gatewayId: string, target: Target): boolean {
-  return connections.get(gatewayId)?.has(target.connectionId) ?? false;
-}
-
-/** The fields are set, not given to `create`, which would copy a list of thousands. */
-function onlineRecord(record: Record, targets: readonly Target[], notify: boolean): OnlineRecord {
-  const online = create(OnlineRecordSchema, { notify });
-  online.record = record;
-  online.targets = targets as Target[];
-  return online;
-}
-
-/** The record as it travels: without its body when that is large. */
-function portable({ record, bytes }: Entry): Record {
-  if (bytes <= INLINE_BYTES || toBinary(RecordSchema, record).length <= INLINE_BYTES) return record;
+/** The record as it travels: as it lies in the log, or without its body when that is large. */
+function portable({ record, encoded }: Entry): Uint8Array {
+  if (encoded.length <= INLINE_BYTES) return encoded;
   const { conversationId, seq, recordId, senderUserId, senderDeviceId, acceptedTime } = record;
   const reference = create(RecordSchema, { conversationId, seq, recordId, senderUserId, senderDeviceId });
   if (acceptedTime !== undefined) reference.acceptedTime = acceptedTime;
-  return reference;
+  return toBinary(RecordSchema, reference);
 }

@@ -3,9 +3,9 @@ import type { Signal } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { GatewaySignalSchema } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { inTurns } from "@oceanchat/runtime/in-turns";
-import type { Audience, Groups, Presence, SignalOutlet } from "../ports.ts";
+import type { Audience, Groups, SignalOutlet } from "../ports.ts";
 import { CurrentMembers } from "./current-members.ts";
-import { locate } from "./locations.ts";
+import type { Locator } from "./locator.ts";
 
 /** Something passing on its way to people. */
 export interface Passing {
@@ -18,7 +18,7 @@ export interface Passing {
 /** What signals need. */
 export interface SignalNeeds {
   readonly groups: Groups;
-  readonly presence: Presence;
+  readonly locator: Pick<Locator, "locate">;
   readonly outlet: SignalOutlet;
   /** Milliseconds since any moment. */
   readonly now: () => number;
@@ -118,12 +118,12 @@ export class SignalFanOut {
   }
 
   async #handOver(batch: readonly Passing[]): Promise<void> {
-    const { presence, outlet } = this.#needs;
+    const { locator, outlet } = this.#needs;
     const members = await this.#membersOf(batch);
     const addressed = batch.map((passing) => ({ signal: passing.signal, userIds: recipients(passing, members) }));
     const users = new Set(addressed.flatMap(({ userIds }) => userIds));
     if (users.size === 0) return;
-    const locations = await locate(presence, users);
+    const locations = await locator.locate(users);
     for (const { signal, userIds } of addressed) {
       const byGateway = new Map<string, Target[]>();
       for (const userId of userIds) {

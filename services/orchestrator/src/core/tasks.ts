@@ -1,41 +1,52 @@
 import { hash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { OfflineTaskSchema, OnlineRecordSchema, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Entry, Task } from "../ports.ts";
-import { type Delivery, INLINE_BYTES } from "./plan.ts";
+import type { Delivery } from "./plan.ts";
 
 const TASK_BYTES = 512 * 1024;
 const TARGETS_PER_RECORD = 4000;
+const RECORDS = OnlineTaskSchema.field.records.number;
+const { record: RECORD, targets: TARGETS, notify: NOTIFY } = OnlineRecordSchema.field;
 
 /**
  * The tasks of one gateway, in order, none much larger than 512 KiB. A task is known by its first record and its content:
- * the same task published again is one task. A batch that comes again in another shape, or when somebody has connected
- * meanwhile, makes other tasks; a client that gets a record twice drops it by its seq.
+ * the same task published again is one task. Batches that come again in another shape or company, or when somebody has
+ * connected meanwhile, make other tasks; a client that gets a record twice drops it by its seq.
  */
 export function* onlineTasks(
   gatewayId: string,
   gatewayAddress: string,
   deliveries: readonly Delivery[],
 ): Generator<Task> {
+  const head = toBinary(OnlineTaskSchema, create(OnlineTaskSchema, { gatewayId, gatewayAddress }));
   let part: Delivery[] = [];
   let bytes = 0;
   for (const delivery of deliveries.flatMap(inPieces)) {
     const size = sizeOf(delivery);
     if (part.length > 0 && bytes + size > TASK_BYTES) {
-      yield onlineTask(gatewayId, gatewayAddress, part);
+      yield onlineTask(head, part);
       part = [];
       bytes = 0;
     }
     part.push(delivery);
     bytes += size;
   }
-  if (part.length > 0) yield onlineTask(gatewayId, gatewayAddress, part);
+  if (part.length > 0) yield onlineTask(head, part);
 }
 
-function onlineTask(gatewayId: string, gatewayAddress: string, deliveries: readonly Delivery[]): Task {
-  const task = create(OnlineTaskSchema, { gatewayId, gatewayAddress });
-  task.records = deliveries.map(({ online }) => online);
-  const data = toBinary(OnlineTaskSchema, task);
+/** Records and connections are put in as they were encoded before. */
+function onlineTask(head: Uint8Array, deliveries: readonly Delivery[]): Task {
+  const writer = new BinaryWriter().raw(head);
+  for (const { record, connections, notify } of deliveries) {
+    writer.tag(RECORDS, WireType.LengthDelimited).fork();
+    writer.tag(RECORD.number, WireType.LengthDelimited).bytes(record);
+    for (const { target } of connections) writer.tag(TARGETS.number, WireType.LengthDelimited).bytes(target);
+    if (notify) writer.tag(NOTIFY.number, WireType.Varint).bool(true);
+    writer.join();
+  }
+  const data = writer.finish();
   const first = deliveries[0]?.entry.record.recordId ?? "";
   const traceparent = deliveries.find(({ entry }) => entry.traceparent !== "")?.entry.traceparent ?? "";
   return { data, messageId: `${first}:${hash("sha1", data, "base64url")}`, traceparent };
@@ -43,30 +54,29 @@ function onlineTask(gatewayId: string, gatewayAddress: string, deliveries: reado
 
 /** A record for very many connections becomes several, each small enough for a task. */
 function inPieces(delivery: Delivery): Delivery[] {
-  const { record, targets, notify } = delivery.online;
-  if (targets.length <= TARGETS_PER_RECORD) return [delivery];
-  return Array.from({ length: Math.ceil(targets.length / TARGETS_PER_RECORD) }, (_, piece) => {
-    const online = create(OnlineRecordSchema, { notify });
-    if (record !== undefined) online.record = record;
-    online.targets = targets.slice(piece * TARGETS_PER_RECORD, (piece + 1) * TARGETS_PER_RECORD);
-    return { ...delivery, online };
-  });
+  const { connections } = delivery;
+  if (connections.length <= TARGETS_PER_RECORD) return [delivery];
+  return Array.from({ length: Math.ceil(connections.length / TARGETS_PER_RECORD) }, (_, piece) => ({
+    ...delivery,
+    connections: connections.slice(piece * TARGETS_PER_RECORD, (piece + 1) * TARGETS_PER_RECORD),
+  }));
 }
 
-function sizeOf({ entry, online }: Delivery): number {
-  const [first] = online.targets;
-  const perTarget = first === undefined ? 0 : first.connectionId.length + first.userId.length + 10;
-  return Math.min(entry.bytes, INLINE_BYTES) + online.targets.length * perTarget;
+function sizeOf({ record, connections }: Delivery): number {
+  return record.length + connections.length * ((connections[0]?.target.length ?? 0) + 2);
 }
 
-/** The tasks that tell users of one record. The record is encoded once: protobuf messages written one after another are one. */
+/** The tasks that tell users of one record. The record is put in as it lies in the log. */
 export function* offlineTasks(
-  { record, traceparent }: Entry,
+  { record, encoded, traceparent }: Entry,
   userIds: readonly string[],
 ): Generator<Task & { readonly userId: string }> {
-  const common = toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { record }));
   for (const userId of userIds) {
-    const own = toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { userId }));
-    yield { userId, data: Buffer.concat([own, common]), messageId: `${record.recordId}:${userId}`, traceparent };
+    const data = new BinaryWriter()
+      .raw(toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { userId })))
+      .tag(OfflineTaskSchema.field.record.number, WireType.LengthDelimited)
+      .bytes(encoded)
+      .finish();
+    yield { userId, data, messageId: `${record.recordId}:${userId}`, traceparent };
   }
 }

@@ -64,7 +64,7 @@ describe("orchestrator over NATS", () => {
       },
     });
     const locations = implement(PresenceMeshService, {
-      locate: ({ userIds }) => {
+      find: async ({ userIds, slots }) => {
         if (presenceIsDown) {
           refused++;
           throw shared.unavailable("Redis is down");
@@ -73,6 +73,10 @@ describe("orchestrator over NATS", () => {
         const gatewayIds = [...new Set(found.map(({ gatewayId }) => gatewayId))];
         return {
           connections: found,
+          // No stamps: nothing is remembered, each test says anew who is connected.
+          userSlots: userIds.map(() => 0),
+          userStamps: userIds.map(() => ""),
+          stamps: slots.map(() => ""),
           gateways: gatewayIds.map((gatewayId) => ({ gatewayId, address: `${gatewayId}:1` })),
         };
       },

@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type MembershipBody, MembershipBodySchema, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import type { Entry } from "../../src/ports.ts";
@@ -17,23 +17,24 @@ type RecordInit = Exclude<MessageInitShape<typeof RecordSchema>, { $typeName: st
 
 /** A message of Alice's phone at that place of the group; it lies at ten times its seq in the stream. */
 export function groupEntry(seq: number, record: RecordInit = {}): Entry {
+  const whole = create(RecordSchema, {
+    conversationId: GROUP,
+    seq: BigInt(seq),
+    recordId: id(1000 + seq),
+    senderUserId: ALICE,
+    senderDeviceId: "phone",
+    acceptedTime: timestampFromMs(1000),
+    body: {
+      case: "message",
+      value: { clientMessageId: id(5000 + seq), content: { kind: { case: "text", value: { text: `text ${seq}` } } } },
+    },
+    ...record,
+  });
   return {
-    record: create(RecordSchema, {
-      conversationId: GROUP,
-      seq: BigInt(seq),
-      recordId: id(1000 + seq),
-      senderUserId: ALICE,
-      senderDeviceId: "phone",
-      acceptedTime: timestampFromMs(1000),
-      body: {
-        case: "message",
-        value: { clientMessageId: id(5000 + seq), content: { kind: { case: "text", value: { text: `text ${seq}` } } } },
-      },
-      ...record,
-    }),
+    record: whole,
     audience: { kind: "group", groupId: GROUP_ID },
     sequence: seq * 10,
-    bytes: 300,
+    encoded: toBinary(RecordSchema, whole),
     traceparent: "",
   };
 }

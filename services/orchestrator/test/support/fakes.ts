@@ -12,7 +12,18 @@ import {
 } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { MembershipBody } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Groups, LimitedMemberList, Log, MemberList, Presence, Push, Task } from "../../src/ports.ts";
+import { Locator, type LocatorNeeds } from "../../src/core/locator.ts";
+import type {
+  Answer,
+  Groups,
+  LimitedMemberList,
+  Log,
+  MemberList,
+  Presence,
+  Push,
+  Question,
+  Task,
+} from "../../src/ports.ts";
 
 /** Group, as the store of members that it is: what it says is true now. */
 export class FakeGroups implements Groups {
@@ -48,20 +59,46 @@ export class FakeLog implements Log {
   }
 }
 
+/** Presence with one slot, whose stamp follows from what is connected. */
 export class FakePresence implements Presence {
   connections: Connection[] = [];
+  /** How many users each question was about. */
   readonly asked: number[] = [];
+  readonly questions: Question[] = [];
+  readonly deadGateways = new Set<string>();
+  /** Whether slots have stamps; they have none when Redis has lost everything. */
+  stamped = true;
   down = false;
 
-  async locate(userIds: readonly string[]) {
+  get #stamp(): string {
+    return this.stamped ? `s ${this.connections.map(({ connectionId }) => connectionId).join()}` : "";
+  }
+
+  async find(question: Question): Promise<Answer> {
     if (this.down) throw new Error("presence is down");
+    const { userIds, slots } = question;
     this.asked.push(userIds.length);
-    const connections = this.connections.filter(({ userId }) => userIds.includes(userId));
-    const gatewayIds = [...new Set(connections.map(({ gatewayId }) => gatewayId))];
-    const gateways = gatewayIds.map((gatewayId) => create(GatewaySchema, { gatewayId, address: `${gatewayId}:1` }));
-    return { connections, gateways };
+    this.questions.push(question);
+    const stamp = this.#stamp;
+    const wanted = new Set(userIds);
+    const connections = this.connections.filter(({ userId }) => wanted.has(userId));
+    const gatewayIds = new Set([...question.gatewayIds, ...connections.map(({ gatewayId }) => gatewayId)]);
+    const gateways = [...gatewayIds]
+      .filter((gatewayId) => !this.deadGateways.has(gatewayId))
+      .map((gatewayId) => create(GatewaySchema, { gatewayId, address: `${gatewayId}:1` }));
+    return {
+      connections,
+      userSlots: userIds.map(() => 0),
+      userStamps: userIds.map(() => stamp),
+      stamps: slots.map(() => stamp),
+      gateways,
+    };
   }
 }
+
+/** A locator that asks it, at a time of its own, without timers unless `after` is given. */
+export const locatorOver = (presence: Presence, now = () => 0, after: LocatorNeeds["after"] = () => () => undefined) =>
+  new Locator({ presence, now, after });
 
 /** A push stream that knows repeats, as the real one does. */
 export class FakePush implements Push {

@@ -14,7 +14,7 @@ import {
   groupEntry,
   id,
 } from "../support/entries.ts";
-import { connection, FakeGroups, FakeLog, FakePresence, FakePush } from "../support/fakes.ts";
+import { connection, FakeGroups, FakeLog, FakePresence, FakePush, locatorOver } from "../support/fakes.ts";
 
 describe("OrchestratorCore.handOver", () => {
   let groups: FakeGroups;
@@ -28,7 +28,14 @@ describe("OrchestratorCore.handOver", () => {
     log = new FakeLog();
     presence = new FakePresence();
     push = new FakePush();
-    core = createOrchestratorCore({ groups, log, presence, push, now: () => 0, maxIds: 1_000_000 });
+    core = createOrchestratorCore({
+      groups,
+      log,
+      locator: locatorOver(presence),
+      push,
+      now: () => 0,
+      maxIds: 1_000_000,
+    });
     groups.lists.set(GROUP_ID, { userIds: [ALICE, BOB, CAROL], version: 1n });
   });
 
@@ -136,7 +143,7 @@ describe("OrchestratorCore.handOver", () => {
       }) as const;
     const sized = (seq: number, bytes: number) => {
       const entry = groupEntry(seq, { body: text(bytes) });
-      return { ...entry, bytes: toBinary(RecordSchema, entry.record).length + 40 };
+      return { ...entry, encoded: toBinary(RecordSchema, entry.record) };
     };
     const small = sized(5, 3700);
     const large = sized(6, 4097);
@@ -221,8 +228,7 @@ describe("OrchestratorCore.handOver", () => {
 
   it("ignores connections of gateways that are gone", async () => {
     presence.connections = [connection(BOB, "gw1")];
-    const locate = presence.locate.bind(presence);
-    presence.locate = async (userIds) => ({ ...(await locate(userIds)), gateways: [] });
+    presence.deadGateways.add("gw1");
     await core.handOver([directEntry(1)]);
     assert.deepEqual(delivered(), []);
     assert.deepEqual(told(), [`1 ${BOB}`]);

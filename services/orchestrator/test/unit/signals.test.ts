@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { CurrentMembers } from "../../src/core/current-members.ts";
 import { SignalFanOut } from "../../src/core/signals.ts";
 import { ALICE, BOB, CAROL, GROUP_ID, id } from "../support/entries.ts";
-import { connection, FakeGroups, FakePresence } from "../support/fakes.ts";
+import { connection, FakeGroups, FakePresence, locatorOver } from "../support/fakes.ts";
 import { between, FakeOutlet, inGroup, receipt, typing } from "../support/passing.ts";
 
 const several = (count: number) => Array.from({ length: count }, (_, n) => id(n + 1));
@@ -11,7 +11,7 @@ const several = (count: number) => Array.from({ length: count }, (_, n) => id(n 
 function setUp() {
   const [groups, presence, outlet] = [new FakeGroups(), new FakePresence(), new FakeOutlet()];
   const clock = { ms: 1000 };
-  const signals = new SignalFanOut({ groups, presence, outlet, now: () => clock.ms });
+  const signals = new SignalFanOut({ groups, locator: locatorOver(presence), outlet, now: () => clock.ms });
   groups.lists.set(GROUP_ID, { userIds: [ALICE, BOB, CAROL], version: 1n });
   presence.connections = [
     connection(ALICE, "gw1"),
@@ -58,7 +58,10 @@ describe("signals", () => {
     presence.connections = [connection(BOB, "gw1")];
     const told = async (members: number) => {
       groups.lists.set(GROUP_ID, { userIds: several(members), version: BigInt(members) });
-      const [{ length: before }, fresh] = [outlet.sent, new SignalFanOut({ groups, presence, outlet, now: () => 0 })];
+      const [{ length: before }, fresh] = [
+        outlet.sent,
+        new SignalFanOut({ groups, locator: locatorOver(presence), outlet, now: () => 0 }),
+      ];
       fresh.take(typing(inGroup));
       fresh.take(receipt(inGroup));
       await settled();

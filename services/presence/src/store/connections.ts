@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
-import type { ConnectionStore, DisplacedConnection, LiveConnection } from "../ports.ts";
+import type { ConnectionStore, DisplacedConnection, LiveConnection, StampedStore } from "../ports.ts";
+import { createStamps, STAMPS_KEY } from "./stamps.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** Every key of presence. All of them can be lost at any time: the gateways report again within one lease. */
@@ -68,7 +69,8 @@ export const connectionScripts = {
 } as const;
 
 /** Connections in Redis. */
-export function createConnectionStore(redis: Redis & ConnectionScripts): ConnectionStore {
+export function createConnectionStore(redis: Redis & ConnectionScripts): ConnectionStore & StampedStore {
+  const stamps = createStamps(redis);
   return {
     async add(connection, nowMs) {
       const { userId, connectionId, gatewayId } = connection;
@@ -77,11 +79,13 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
         redis
           .presenceAdd(keys.user(userId), connectionId, JSON.stringify(toEntry(connection, nowMs)))
           .catch(unreachable),
+        // After the entry, on the same connection: whoever sees the old stamp has asked before the entry counts.
+        stamps.renew(userId),
       ]);
       return pairs(displaced).map(([id, gateway]): DisplacedConnection => ({ connectionId: id, gatewayId: gateway }));
     },
     async remove(userId, connectionId) {
-      await redis.hdel(keys.user(userId), connectionId).catch(unreachable);
+      await Promise.all([redis.hdel(keys.user(userId), connectionId).catch(unreachable), stamps.renew(userId)]);
     },
     async renewLease(gatewayId, address, leaseMs, nowMs) {
       const [, before] = await Promise.all([
@@ -103,7 +107,8 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
         }),
       );
     },
-    connectionsOf: (userIds) => connectionsOf(redis, userIds),
+    connectionsOf: async (userIds) => (await read(redis, [], userIds)).connections,
+    stampedConnectionsOf: (slots, userIds) => read(redis, slots, userIds),
     gatewaysSilentSince: (timeMs, limit) =>
       redis.zrangebyscore(keys.gateways, "-inf", timeMs, "LIMIT", 0, limit).catch(unreachable),
     async sweep(gatewayId, addedBeforeMs, limit) {
@@ -118,18 +123,27 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
   };
 }
 
-/** One pipeline, however many users. */
-async function connectionsOf(redis: Redis, userIds: readonly string[]): Promise<LiveConnection[]> {
-  if (userIds.length === 0) return [];
+/** One pipeline, however many users. Redis answers in its order: the stamps are those of before. */
+async function read(redis: Redis, slots: readonly number[], userIds: readonly string[]) {
+  const stamps = new Map<number, string>();
+  const connections: LiveConnection[] = [];
+  if (slots.length + userIds.length === 0) return { stamps, connections };
   const pipeline = redis.pipeline();
+  if (slots.length > 0) pipeline.hmget(STAMPS_KEY, ...slots.map(String));
   for (const userId of userIds) pipeline.hgetall(keys.user(userId));
-  const answers = (await pipeline.exec().catch(unreachable)) ?? [];
-  return answers.flatMap(([error, entries], index) => {
-    if (error !== null) return unreachable(error);
-    const userId = userIds[index];
-    if (userId === undefined) return [];
-    return Object.entries(entries as Record<string, string>).map(([id, entry]) => fromEntry(userId, id, entry));
-  });
+  const answers = ((await pipeline.exec().catch(unreachable)) ?? []).map(([error, answer]) =>
+    error === null ? answer : unreachable(error),
+  );
+  const found = slots.length > 0 ? (answers.shift() as (string | null)[]) : [];
+  for (const [index, slot] of slots.entries()) {
+    const stamp = found[index];
+    if (typeof stamp === "string") stamps.set(slot, stamp);
+  }
+  for (const [index, userId] of userIds.entries()) {
+    const entries = Object.entries((answers[index] ?? {}) as Record<string, string>);
+    for (const [connectionId, entry] of entries) connections.push(fromEntry(userId, connectionId, entry));
+  }
+  return { stamps, connections };
 }
 
 function toEntry(connection: LiveConnection, nowMs: number): Entry {

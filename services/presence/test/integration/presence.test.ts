@@ -18,6 +18,7 @@ describe("presence over Valkey", () => {
   let client: RunningHost;
   let redis: Redis;
   let reports: Calls<typeof PresenceMeshService.method.report>;
+  let finder: Calls<typeof PresenceMeshService.method.find>;
   let peers: Peers<typeof PresenceMeshService>;
 
   before(async function () {
@@ -33,6 +34,7 @@ describe("presence over Valkey", () => {
     });
     client = testHost("client");
     reports = await client.calls(PresenceMeshService.method.report, presence.mesh);
+    finder = await client.calls(PresenceMeshService.method.find, presence.mesh);
     peers = await client.peers(PresenceMeshService, presence.mesh);
   });
 
@@ -76,6 +78,54 @@ describe("presence over Valkey", () => {
     assert.deepEqual(answer.connections.map(({ connectionId }) => connectionId).sort(), ["c1", "c2", "c3"]);
     assert.deepEqual(answer.gateways.map(({ address }) => address).sort(), ["g1:1", "g2:1"]);
     assert.equal(answer.connections.find((each) => each.connectionId === "c1")?.codec, Codec.JSON);
+  });
+
+  it("gives connections with the stamps of their users' slots, and what lives of the gateways asked for", async () => {
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    await connect("gone", "u1", "c2", "laptop");
+    const answer = await finder.call({ userIds: ["u1", "nobody"], gatewayIds: ["g1", "other"] });
+    assert.deepEqual(answer.connections.map(({ connectionId }) => connectionId).sort(), ["c1", "c2"]);
+    assert.deepEqual(
+      answer.gateways.map(({ address }) => address),
+      ["g1:1"],
+    );
+    const [slot = -1] = answer.userSlots;
+    const [stamp = ""] = answer.userStamps;
+    assert.notEqual(stamp, "");
+    assert.equal(answer.userStamps[1], "", "nobody has ever connected there");
+    const check = async () => (await finder.call({ slots: [slot] })).stamps;
+    assert.deepEqual(await check(), [stamp]);
+    await connect("g1", "u1", "c3", "tablet");
+    assert.notDeepEqual(await check(), [stamp]);
+    await redis.flushall();
+    assert.deepEqual(await check(), [""]);
+    await connect("g1", "u1", "c1", "phone");
+    assert.notDeepEqual(await check(), [stamp], "a stamp comes only once");
+  });
+
+  it("never leaves the stamp of an answer that misses a connection", async () => {
+    const userIds = Array.from({ length: 40 }, (_, n) => `u${n}`);
+    const missing: { userId: string; slot: number; stamp: string }[] = [];
+    const look = async () => {
+      const { connections, userSlots, userStamps } = await finder.call({ userIds });
+      const present = new Set(connections.map(({ userId }) => userId));
+      for (const [index, userId] of userIds.entries()) {
+        if (!present.has(userId))
+          missing.push({ userId, slot: userSlots[index] ?? -1, stamp: userStamps[index] ?? "" });
+      }
+    };
+    await Promise.all(userIds.flatMap((userId) => [look(), connect("g1", userId, `c ${userId}`, "phone"), look()]));
+    const slots = [...new Set(missing.map(({ slot }) => slot))];
+    const { stamps } = await finder.call({ slots });
+    const now = new Map(slots.map((slot, index) => [slot, stamps[index]]));
+    assert.ok(missing.length > userIds.length, "some looked before");
+    for (const { userId, slot, stamp } of missing) assert.notEqual(now.get(slot), stamp, userId);
+  });
+
+  it("refuses a question about too many", async () => {
+    const userIds = Array.from({ length: 1001 }, (_, n) => `u${n}`);
+    await assert.rejects(finder.call({ userIds }), /more than 1000/);
   });
 
   it("lets one device go without the other", async () => {

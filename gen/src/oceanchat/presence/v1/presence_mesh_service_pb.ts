@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/presence/v1/presence_mesh_service.proto.
  */
 export const file_oceanchat_presence_v1_presence_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEi7wEKCkNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIRCglkZXZpY2VfaWQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIyCg5jb25uZWN0ZWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2VwdBgJIAEoDCLdAQoNR2F0ZXdheVJlcG9ydBILCgNyZWYYASABKAQSEgoKZ2F0ZXdheV9pZBgCIAEoCRI2Cgljb25uZWN0ZWQYAyABKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbkgAEjsKDGRpc2Nvbm5lY3RlZBgEIAEoCzIjLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNjb25uZWN0ZWRIABItCgVsZWFzZRgFIAEoCzIcLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5MZWFzZUgAQgcKBWV2ZW50IjYKDERpc2Nvbm5lY3RlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkiPwoFTGVhc2USDwoHYWRkcmVzcxgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoDRIQCghyZWxlYXNlZBgDIAEoCCKRAQoMUmVwb3J0UmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjEKCHJlcGxhY2VkGAMgAygLMh8ub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcGxhY2VkEhIKCnJlcG9ydF9hbGwYBCABKAgiRgoIUmVwbGFjZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRAoNUmVwb3J0UmVxdWVzdBIzCgVpdGVtcxgBIAMoCzIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5UmVwb3J0IkQKDlJlcG9ydFJlc3BvbnNlEjIKBWl0ZW1zGAEgAygLMiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlc3VsdCIsCg1Mb2NhdGVSZXF1ZXN0EhsKCHVzZXJfaWRzGAEgAygJQgm6SAaSAQMQ6AciegoOTG9jYXRlUmVzcG9uc2USNgoLY29ubmVjdGlvbnMYASADKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbhIwCghnYXRld2F5cxgCIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5Ii4KB0dhdGV3YXkSEgoKZ2F0ZXdheV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJItMCCgdDb21tYW5kEgsKA3JlZhgBIAEoBBIPCgd1c2VyX2lkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSEQoJZGV2aWNlX2lkGAQgASgJEhMKC3RyYWNlcGFyZW50GAUgASgJEhUKDWNvbm5lY3Rpb25faWQYBiABKAkSEgoKZ2F0ZXdheV9pZBgHIAEoCRIqCgVjb2RlYxgIIAEoDjIbLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvZGVjEk0KEnN1YnNjcmliZV9wcmVzZW5jZRgKIAEoCzIvLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlcXVlc3RIABI9CgpzZXRfc3RhdHVzGAsgASgLMicub2NlYW5jaGF0LnByZXNlbmNlLnYxLlNldFN0YXR1c1JlcXVlc3RIAEIJCgdjb21tYW5kIvEBCg1Db21tYW5kUmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEhEKBGtlZXAYAyABKAxIAYgBARJECghwcmVzZW5jZRgKIAEoCzIwLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlc3BvbnNlSAASOAoEZG9uZRgLIAEoCzIoLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TZXRTdGF0dXNSZXNwb25zZUgAQggKBnJlc3VsdEIHCgVfa2VlcCJACg9EaXNwYXRjaFJlcXVlc3QSLQoFaXRlbXMYASADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29tbWFuZCJHChBEaXNwYXRjaFJlc3BvbnNlEjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbW1hbmRSZXN1bHQyrQIKE1ByZXNlbmNlTWVzaFNlcnZpY2USWQoGUmVwb3J0EiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlcXVlc3QaJS5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVzcG9uc2UoATABEl8KCERpc3BhdGNoEiYub2NlYW5jaGF0LnByZXNlbmNlLnYxLkRpc3BhdGNoUmVxdWVzdBonLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNwYXRjaFJlc3BvbnNlKAEwARJaCgZMb2NhdGUSJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuTG9jYXRlUmVxdWVzdBolLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Mb2NhdGVSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_presence_v1_presence_service, file_oceanchat_records_v1_codec]);
+  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEi7wEKCkNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIRCglkZXZpY2VfaWQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIyCg5jb25uZWN0ZWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2VwdBgJIAEoDCLdAQoNR2F0ZXdheVJlcG9ydBILCgNyZWYYASABKAQSEgoKZ2F0ZXdheV9pZBgCIAEoCRI2Cgljb25uZWN0ZWQYAyABKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbkgAEjsKDGRpc2Nvbm5lY3RlZBgEIAEoCzIjLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNjb25uZWN0ZWRIABItCgVsZWFzZRgFIAEoCzIcLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5MZWFzZUgAQgcKBWV2ZW50IjYKDERpc2Nvbm5lY3RlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkiPwoFTGVhc2USDwoHYWRkcmVzcxgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoDRIQCghyZWxlYXNlZBgDIAEoCCKRAQoMUmVwb3J0UmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjEKCHJlcGxhY2VkGAMgAygLMh8ub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcGxhY2VkEhIKCnJlcG9ydF9hbGwYBCABKAgiRgoIUmVwbGFjZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRAoNUmVwb3J0UmVxdWVzdBIzCgVpdGVtcxgBIAMoCzIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5UmVwb3J0IkQKDlJlcG9ydFJlc3BvbnNlEjIKBWl0ZW1zGAEgAygLMiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlc3VsdCIsCg1Mb2NhdGVSZXF1ZXN0EhsKCHVzZXJfaWRzGAEgAygJQgm6SAaSAQMQ6AciTAoHRmluZGluZxILCgNyZWYYASABKAQSEAoIdXNlcl9pZHMYAiADKAkSDQoFc2xvdHMYAyADKA0SEwoLZ2F0ZXdheV9pZHMYBCADKAki5gEKBUZvdW5kEgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjYKC2Nvbm5lY3Rpb25zGAMgAygLMiEub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbm5lY3Rpb24SEgoKdXNlcl9zbG90cxgEIAMoDRITCgt1c2VyX3N0YW1wcxgFIAMoCRIOCgZzdGFtcHMYBiADKAkSMAoIZ2F0ZXdheXMYByADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuR2F0ZXdheSI8CgtGaW5kUmVxdWVzdBItCgVpdGVtcxgBIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5GaW5kaW5nIjsKDEZpbmRSZXNwb25zZRIrCgVpdGVtcxgBIAMoCzIcLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Gb3VuZCJ6Cg5Mb2NhdGVSZXNwb25zZRI2Cgtjb25uZWN0aW9ucxgBIAMoCzIhLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Db25uZWN0aW9uEjAKCGdhdGV3YXlzGAIgAygLMh4ub2NlYW5jaGF0LnByZXNlbmNlLnYxLkdhdGV3YXkiLgoHR2F0ZXdheRISCgpnYXRld2F5X2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAki0wIKB0NvbW1hbmQSCwoDcmVmGAEgASgEEg8KB3VzZXJfaWQYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIRCglkZXZpY2VfaWQYBCABKAkSEwoLdHJhY2VwYXJlbnQYBSABKAkSFQoNY29ubmVjdGlvbl9pZBgGIAEoCRISCgpnYXRld2F5X2lkGAcgASgJEioKBWNvZGVjGAggASgOMhsub2NlYW5jaGF0LnJlY29yZHMudjEuQ29kZWMSTQoSc3Vic2NyaWJlX3ByZXNlbmNlGAogASgLMi8ub2NlYW5jaGF0LnByZXNlbmNlLnYxLlN1YnNjcmliZVByZXNlbmNlUmVxdWVzdEgAEj0KCnNldF9zdGF0dXMYCyABKAsyJy5vY2VhbmNoYXQucHJlc2VuY2UudjEuU2V0U3RhdHVzUmVxdWVzdEgAQgkKB2NvbW1hbmQi8QEKDUNvbW1hbmRSZXN1bHQSCwoDcmVmGAEgASgEEi0KB2ZhaWx1cmUYAiABKAsyHC5vY2VhbmNoYXQuZXJyb3JzLnYxLkZhaWx1cmUSEQoEa2VlcBgDIAEoDEgBiAEBEkQKCHByZXNlbmNlGAogASgLMjAub2NlYW5jaGF0LnByZXNlbmNlLnYxLlN1YnNjcmliZVByZXNlbmNlUmVzcG9uc2VIABI4CgRkb25lGAsgASgLMigub2NlYW5jaGF0LnByZXNlbmNlLnYxLlNldFN0YXR1c1Jlc3BvbnNlSABCCAoGcmVzdWx0QgcKBV9rZWVwIkAKD0Rpc3BhdGNoUmVxdWVzdBItCgVpdGVtcxgBIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Db21tYW5kIkcKEERpc3BhdGNoUmVzcG9uc2USMwoFaXRlbXMYASADKAsyJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29tbWFuZFJlc3VsdDKCAwoTUHJlc2VuY2VNZXNoU2VydmljZRJZCgZSZXBvcnQSJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVxdWVzdBolLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXBvcnRSZXNwb25zZSgBMAESXwoIRGlzcGF0Y2gSJi5vY2VhbmNoYXQucHJlc2VuY2UudjEuRGlzcGF0Y2hSZXF1ZXN0Gicub2NlYW5jaGF0LnByZXNlbmNlLnYxLkRpc3BhdGNoUmVzcG9uc2UoATABElMKBEZpbmQSIi5vY2VhbmNoYXQucHJlc2VuY2UudjEuRmluZFJlcXVlc3QaIy5vY2VhbmNoYXQucHJlc2VuY2UudjEuRmluZFJlc3BvbnNlKAEwARJaCgZMb2NhdGUSJC5vY2VhbmNoYXQucHJlc2VuY2UudjEuTG9jYXRlUmVxdWVzdBolLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Mb2NhdGVSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_presence_v1_presence_service, file_oceanchat_records_v1_codec]);
 
 /**
  * A socket, as presence knows it.
@@ -362,6 +362,158 @@ export const LocateRequestSchema: GenMessage<LocateRequest> = /*@__PURE__*/
   messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 8);
 
 /**
+ * Asks where users are, and whether what was answered before still holds.
+ *
+ * Users are spread over 256 slots. Whenever a connection of a user comes, his slot gets a stamp that it never had before, and only
+ * then does the gateway hear that its report has been taken. So as long as a slot has the stamp that was given with an answer,
+ * no connection of its users is missing in that answer. Some that are gone may still be in it.
+ *
+ * @generated from message oceanchat.presence.v1.Finding
+ */
+export type Finding = Message<"oceanchat.presence.v1.Finding"> & {
+  /**
+   * Unique on its stream; the answer carries it.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * Users whose connections are wanted, at most 1000.
+   *
+   * @generated from field: repeated string user_ids = 2;
+   */
+  userIds: string[];
+
+  /**
+   * Slots whose stamps are wanted.
+   *
+   * @generated from field: repeated uint32 slots = 3;
+   */
+  slots: number[];
+
+  /**
+   * Gateways of which is wanted whether they live, at most 1000.
+   *
+   * @generated from field: repeated string gateway_ids = 4;
+   */
+  gatewayIds: string[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 9);
+
+/**
+ * Where users are.
+ *
+ * @generated from message oceanchat.presence.v1.Found
+ */
+export type Found = Message<"oceanchat.presence.v1.Found"> & {
+  /**
+   * To which.
+   *
+   * @generated from field: uint64 ref = 1;
+   */
+  ref: bigint;
+
+  /**
+   * Why not, when it failed.
+   *
+   * @generated from field: oceanchat.errors.v1.Failure failure = 2;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * All connections of the users, also those on gateways that don't live.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.Connection connections = 3;
+   */
+  connections: Connection[];
+
+  /**
+   * The slot of each user, in the order asked for.
+   *
+   * @generated from field: repeated uint32 user_slots = 4;
+   */
+  userSlots: number[];
+
+  /**
+   * The stamp of each user's slot, in the order asked for, as it was before his connections were read. Empty when it has none:
+   * the answer then holds for now alone.
+   *
+   * @generated from field: repeated string user_stamps = 5;
+   */
+  userStamps: string[];
+
+  /**
+   * The stamp of each slot, in the order asked for.
+   *
+   * @generated from field: repeated string stamps = 6;
+   */
+  stamps: string[];
+
+  /**
+   * Of the gateways that were asked for and those that hold the connections: those that live.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.Gateway gateways = 7;
+   */
+  gateways: Gateway[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.Found.
+ * Use `create(FoundSchema)` to create a new message.
+ */
+export const FoundSchema: GenMessage<Found> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 10);
+
+/**
+ * A batch of questions.
+ *
+ * @generated from message oceanchat.presence.v1.FindRequest
+ */
+export type FindRequest = Message<"oceanchat.presence.v1.FindRequest"> & {
+  /**
+   * In any order.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.Finding items = 1;
+   */
+  items: Finding[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.FindRequest.
+ * Use `create(FindRequestSchema)` to create a new message.
+ */
+export const FindRequestSchema: GenMessage<FindRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 11);
+
+/**
+ * A batch of answers.
+ *
+ * @generated from message oceanchat.presence.v1.FindResponse
+ */
+export type FindResponse = Message<"oceanchat.presence.v1.FindResponse"> & {
+  /**
+   * The answers.
+   *
+   * @generated from field: repeated oceanchat.presence.v1.Found items = 1;
+   */
+  items: Found[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.FindResponse.
+ * Use `create(FindResponseSchema)` to create a new message.
+ */
+export const FindResponseSchema: GenMessage<FindResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 12);
+
+/**
  * Connections.
  *
  * @generated from message oceanchat.presence.v1.LocateResponse
@@ -387,7 +539,7 @@ export type LocateResponse = Message<"oceanchat.presence.v1.LocateResponse"> & {
  * Use `create(LocateResponseSchema)` to create a new message.
  */
 export const LocateResponseSchema: GenMessage<LocateResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 9);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 13);
 
 /**
  * A living gateway.
@@ -415,7 +567,7 @@ export type Gateway = Message<"oceanchat.presence.v1.Gateway"> & {
  * Use `create(GatewaySchema)` to create a new message.
  */
 export const GatewaySchema: GenMessage<Gateway> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 10);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 14);
 
 /**
  * A command of a client, with its sender as the gateway has verified him.
@@ -508,7 +660,7 @@ export type Command = Message<"oceanchat.presence.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 11);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 15);
 
 /**
  * What became of a command.
@@ -566,7 +718,7 @@ export type CommandResult = Message<"oceanchat.presence.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 12);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 16);
 
 /**
  * A batch of commands.
@@ -587,7 +739,7 @@ export type DispatchRequest = Message<"oceanchat.presence.v1.DispatchRequest"> &
  * Use `create(DispatchRequestSchema)` to create a new message.
  */
 export const DispatchRequestSchema: GenMessage<DispatchRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 13);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 17);
 
 /**
  * A batch of results.
@@ -608,7 +760,7 @@ export type DispatchResponse = Message<"oceanchat.presence.v1.DispatchResponse">
  * Use `create(DispatchResponseSchema)` to create a new message.
  */
 export const DispatchResponseSchema: GenMessage<DispatchResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 14);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 18);
 
 /**
  * Who is connected where.
@@ -635,6 +787,17 @@ export const PresenceMeshService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof DispatchRequestSchema;
     output: typeof DispatchResponseSchema;
+  },
+  /**
+   * Gives connections to whoever asks for them with every message: batched calls, each item answered once, in any order. It need
+   * only be told again of users whose slot has another stamp than before.
+   *
+   * @generated from rpc oceanchat.presence.v1.PresenceMeshService.Find
+   */
+  find: {
+    methodKind: "bidi_streaming";
+    input: typeof FindRequestSchema;
+    output: typeof FindResponseSchema;
   },
   /**
    * Gives the live connections of up to 1000 users, with the gateways that hold them.
