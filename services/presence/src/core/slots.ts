@@ -1,7 +1,7 @@
-import { crc32 } from "node:zlib";
+import { hash } from "@oceanchat/runtime/rendezvous";
 
 /** Many enough that a user who connects makes few others be read again, few enough that all their stamps are a small answer. */
 const SLOTS = 256;
 
 /** The slot of a user. */
-export const slotOf = (userId: string): number => crc32(userId) % SLOTS;
+export const slotOf = (userId: string): number => hash(userId) % SLOTS;
