@@ -1,6 +1,7 @@
 import { createInbox, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import type { Link } from "./bus-link.ts";
 import { PublishError, type Published, type PublishFailure, type PublishOptions } from "./bus-types.ts";
+import { InFlight } from "./in-flight.ts";
 import { publishHeaders } from "./publish-headers.ts";
 
 /** How many publishes are under way. */
@@ -32,10 +33,10 @@ export class PublishWindow {
   readonly #link: Link;
   readonly #limits: WindowLimits;
   readonly #inbox = createInbox();
-  readonly #sent = new Map<string, Entry>();
+  /** By number, which in base 36 is the last token of the subject that is answered to. */
+  readonly #sent = new InFlight<Entry>();
   readonly #waiting = new Set<Entry>();
   #waitingBytes = 0;
-  #serial = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
   #whenIdle: (() => void) | undefined;
@@ -112,12 +113,13 @@ export class PublishWindow {
   }
 
   #send(entry: Entry): void {
-    const token = (this.#serial++).toString(36);
     entry.deadline = performance.now() + entry.timeoutMs;
+    const number = this.#sent.add(entry);
+    const reply = `${this.#inbox}.${number.toString(36)}`;
     try {
-      this.#link.nc.publish(entry.subject, entry.data, { reply: `${this.#inbox}.${token}`, headers: entry.headers });
-      this.#sent.set(token, entry);
+      this.#link.nc.publish(entry.subject, entry.data, { reply, headers: entry.headers });
     } catch (error) {
+      this.#sent.take(number);
       const kind = this.#link.nc.isClosed() || this.#link.nc.isDraining() ? "unavailable" : "refused";
       entry.reject(new PublishError(kind, `publish to ${entry.subject} was not sent`, { cause: error }));
     }
@@ -128,10 +130,8 @@ export class PublishWindow {
       this.#link.log.error({ err: error }, "nats: no more answers to publishes");
       return;
     }
-    const token = message.subject.slice(this.#inbox.length + 1);
-    const entry = this.#sent.get(token);
+    const entry = this.#sent.take(Number.parseInt(message.subject.slice(this.#inbox.length + 1), 36));
     if (entry === undefined) return;
-    this.#sent.delete(token);
     settle(entry, message);
     this.#pump();
     this.#rest();
@@ -139,18 +139,15 @@ export class PublishWindow {
 
   /** What was sent may be stored or not; what waits was never sent and may still be. */
   #lost(): void {
-    for (const entry of this.#sent.values()) {
+    for (const entry of this.#sent.takeIf(() => true)) {
       entry.reject(new PublishError("unknown", `connection lost before the answer to ${entry.subject}`));
     }
-    this.#sent.clear();
     this.#rest();
   }
 
   #sweep(): void {
     const now = performance.now();
-    for (const [token, entry] of this.#sent) {
-      if (entry.deadline > now) continue;
-      this.#sent.delete(token);
+    for (const entry of this.#sent.takeIf(({ deadline }) => deadline <= now)) {
       entry.reject(new PublishError("unknown", `no answer to ${entry.subject} in ${entry.timeoutMs} ms`));
     }
     for (const entry of this.#waiting) {

@@ -3,6 +3,7 @@ import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./ba
 import type { Channel } from "./channel.ts";
 import { type ServiceError, shared } from "./fail.ts";
 import { asIs, MAX_MESSAGE_BYTES } from "./grpc-wire.ts";
+import { InFlight } from "./in-flight.ts";
 import { fromFailure } from "./wire-error.ts";
 
 /** A call that waits for its answer. It is in one place at a time, so it is settled once. */
@@ -31,9 +32,8 @@ export class CallStream {
   readonly #output: BatchShape["output"];
   readonly #encoder: BatchEncoder;
   readonly #onLost: OnLost;
-  readonly #unanswered = new Map<number, Pending>();
+  readonly #unanswered = new InFlight<Pending>();
   #queue: Pending[] = [];
-  #nextRef = 1;
   #flushing = false;
   /** Until the peer has accepted the stream nothing is written, so that what is lost before was certainly not processed. */
   #blocked = true;
@@ -77,11 +77,7 @@ export class CallStream {
 
   /** Takes out the calls that have waited too long. */
   expire(now: number, expired: (pending: Pending) => void): void {
-    for (const [ref, pending] of this.#unanswered) {
-      if (pending.deadline > now) continue;
-      this.#unanswered.delete(ref);
-      expired(pending);
-    }
+    for (const pending of this.#unanswered.takeIf(({ deadline }) => deadline <= now)) expired(pending);
     if (this.#queue.some((pending) => pending.deadline <= now)) {
       const queue = this.#queue;
       this.#queue = queue.filter((pending) => pending.deadline > now);
@@ -92,8 +88,7 @@ export class CallStream {
 
   /** Ends at once and gives back everything. */
   abandon(): Pending[] {
-    const left = [...this.#unanswered.values(), ...this.#queue];
-    this.#unanswered.clear();
+    const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
     this.#queue = [];
     this.#close();
     return left;
@@ -110,10 +105,8 @@ export class CallStream {
   };
 
   readonly #number = (pending: Pending): BatchItem => {
-    const ref = this.#nextRef++;
-    pending.item.ref = BigInt(ref);
+    pending.item.ref = BigInt(this.#unanswered.add(pending));
     pending.sends++;
-    this.#unanswered.set(ref, pending);
     return pending.item;
   };
 
@@ -123,10 +116,7 @@ export class CallStream {
   };
 
   #take(ref: bigint): Pending | undefined {
-    const number = Number(ref);
-    const pending = this.#unanswered.get(number);
-    if (pending !== undefined) this.#unanswered.delete(number);
-    return pending;
+    return this.#unanswered.take(Number(ref));
   }
 
   #unblock(): void {
