@@ -18,6 +18,10 @@ export async function openPeers(
   ]);
   return {
     signingKeys: async () => (await auth.call.getSigningKeys({})).keys,
+    sessions: {
+      live: async (sessionIds) =>
+        new Set((await auth.call.getSessions({ sessionIds: [...sessionIds] })).liveSessionIds),
+    },
     users: {
       async checkPresence(pairs) {
         const verdicts: PresenceVerdict[] = [];

@@ -2,6 +2,7 @@ import type { Status } from "@oceanchat/gen/oceanchat/presence/v1/presence_servi
 import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { PresenceVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { PublicJwk } from "@oceanchat/runtime/token";
+import type { Sessions } from "./ports/watches.ts";
 
 /** A socket as presence keeps it. */
 export interface LiveConnection {
@@ -98,5 +99,6 @@ export interface Changes {
 /** Other services. */
 export interface PresencePeers {
   readonly users: Users;
+  readonly sessions: Sessions;
   signingKeys(): Promise<readonly PublicJwk[]>;
 }

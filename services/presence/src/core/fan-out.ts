@@ -1,6 +1,7 @@
 import type { Presence } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
 import type { ChangeQueue, Outlet, Showing, Watch, WatchStore } from "../ports/watches.ts";
 import type { Leases } from "./leases.ts";
+import { instanceOf } from "./stream-gateway.ts";
 import { type PresenceView, presenceOf, type Sight, type UserState } from "./view.ts";
 import { formOf } from "./watches.ts";
 
@@ -140,10 +141,16 @@ export class FanOut {
 
   /** Gives those that were sent. */
   *#send({ walk, presence, gatewayId, address, showings }: Parcel): Generator<Showing> {
+    const { outlet } = this.#needs;
     for (let from = 0; from < showings.length; from += TARGETS_PER_SIGNAL) {
       const part = showings.slice(from, from + TARGETS_PER_SIGNAL);
       const to = part.map(({ before }) => before);
-      if (this.#needs.outlet.send({ gatewayId, address }, to, presence)) yield* part;
+      const instanceId = instanceOf(gatewayId);
+      const sent =
+        instanceId === undefined
+          ? outlet.toGateway({ gatewayId, address }, to, presence)
+          : outlet.toStreams(instanceId, to, presence);
+      if (sent) yield* part;
       else walk.again = true;
     }
   }

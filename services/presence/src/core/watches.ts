@@ -5,6 +5,7 @@ import { shared } from "@oceanchat/runtime/fail";
 import type { ChangeQueue, Showing, Watch, Watcher, WatchStore } from "../ports/watches.ts";
 import type { ConnectionStore } from "../ports.ts";
 import { fromKept, toKept } from "./kept.ts";
+import { instanceOf } from "./stream-gateway.ts";
 import { type PresenceView, presenceOf } from "./view.ts";
 
 /** What the watches need. */
@@ -119,7 +120,8 @@ export class Watches {
     await watches.show(showings);
     const unread = states.flatMap(({ chosen, userId }) => (chosen === undefined ? [userId] : []));
     if (unread.length > 0) await queue.note(unread, answeredMs);
-    if (!(await this.#isConnected(watcher))) await watches.doubt(watcher, answeredMs + DOUBT_MS);
+    const isStream = instanceOf(watcher.gatewayId) !== undefined;
+    if (!isStream && !(await this.#isConnected(watcher))) await watches.doubt(watcher, answeredMs + DOUBT_MS);
     return { presences, keep: toKept(userIds) };
   }
 

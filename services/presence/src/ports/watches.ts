@@ -68,12 +68,20 @@ export interface ChangeQueue {
   done(userIds: readonly string[], again: readonly string[], restUntilMs: number): Promise<void>;
 }
 
+/** The sessions that streams belong to. */
+export interface Sessions {
+  /** Which of at most 1000 sessions live. */
+  live(sessionIds: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
 /** Where changes are sent. */
 export interface Outlet {
-  /** To connections of a gateway, or streams of an instance; false when it was certainly not sent. */
-  send(
+  /** To connections of a gateway; false when it was certainly not sent. */
+  toGateway(
     gateway: { readonly gatewayId: string; readonly address: string },
     to: readonly Watch[],
     what: Presence,
   ): boolean;
+  /** To streams of an instance; false when it was certainly not sent. */
+  toStreams(instanceId: string, to: readonly Watch[], what: Presence): boolean;
 }

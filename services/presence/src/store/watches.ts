@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
-import { fromBytes, toBytes } from "../core/kept.ts";
 import type { Sight } from "../core/view.ts";
 import type { Shown, Watch, Watcher, WatchStore } from "../ports/watches.ts";
+import { fromBytes, toBytes } from "../user-ids.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** Every key of the watches. A script touches one key only, so all of it may be spread over a cluster. */
@@ -71,7 +71,8 @@ export function createWatchStore(redis: Client): WatchStore {
     async end(connectionId, begunBeforeMs = EVER) {
       const record = await redis.getBuffer(keys.watching(connectionId)).catch(unreachable);
       if (record === null) return;
-      const { gatewayId, userIds } = readRecord(record);
+      const { gatewayId, sinceMs, userIds } = readRecord(record);
+      if (sinceMs >= begunBeforeMs) return;
       await inSlices(userIds, (userId) => redis.presenceUnwatch(keys.watchers(userId), connectionId, begunBeforeMs));
       await Promise.all([
         redis.del(keys.watching(connectionId)),
@@ -124,7 +125,7 @@ export function createWatchStore(redis: Client): WatchStore {
 async function begin(redis: Client, watcher: Watcher, userIds: readonly string[], shown: Shown, nowMs: number) {
   const { connectionId, gatewayId } = watcher;
   const [before] = await Promise.all([
-    redis.setBuffer(keys.watching(connectionId), writeRecord(gatewayId, userIds), "GET"),
+    redis.setBuffer(keys.watching(connectionId), writeRecord(gatewayId, nowMs, userIds), "GET"),
     redis.sadd(keys.connections(gatewayId), connectionId),
     redis.sadd(keys.gateways, gatewayId),
   ]).catch(unreachable);
@@ -135,13 +136,14 @@ async function begin(redis: Client, watcher: Watcher, userIds: readonly string[]
   await inSlices(userIds, (userId) => redis.presenceWatch(keys.watchers(userId), connectionId, watch, MAX_WATCHERS));
 }
 
-/** A gateway, a line's end, the users' ids as bytes. */
-const writeRecord = (gatewayId: string, userIds: readonly string[]): Buffer =>
-  Buffer.concat([Buffer.from(`${gatewayId}\n`), toBytes(userIds)]);
+/** A gateway, a time, a line's end, the users' ids as bytes. */
+const writeRecord = (gatewayId: string, sinceMs: number, userIds: readonly string[]): Buffer =>
+  Buffer.concat([Buffer.from(`${gatewayId} ${sinceMs}\n`), toBytes(userIds)]);
 
-function readRecord(record: Buffer): { readonly gatewayId: string; readonly userIds: readonly string[] } {
+function readRecord(record: Buffer) {
   const end = record.indexOf("\n");
-  return { gatewayId: record.toString("utf8", 0, end), userIds: fromBytes(record.subarray(end + 1)) };
+  const [gatewayId = "", sinceMs] = record.toString("utf8", 0, end).split(" ");
+  return { gatewayId, sinceMs: Number(sinceMs), userIds: fromBytes(record.subarray(end + 1)) };
 }
 
 /** Short: there is one for each connection and each user that it watches. */

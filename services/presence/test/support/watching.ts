@@ -3,6 +3,8 @@ import { type Presence, Status, StatusSchema } from "@oceanchat/gen/oceanchat/pr
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { PresenceVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import { streamGateway } from "../../src/core/stream-gateway.ts";
+import { Streams } from "../../src/core/streams.ts";
 import { createPresenceCore, type PresenceCore } from "../../src/core.ts";
 import type { Watch } from "../../src/ports/watches.ts";
 import type { LiveConnection, StoredStatus } from "../../src/ports.ts";
@@ -29,6 +31,8 @@ export class World {
   readonly asked: number[] = [];
   readonly unreadable: unknown[] = [];
   sent: Sent[] = [];
+  readonly streams: Streams[] = [];
+  readonly endedSessions = new Set<string>();
   usersAway = false;
   statusesAway = false;
   natsAway = false;
@@ -60,11 +64,33 @@ export class World {
           return pairs.map(({ viewerId, userId }) => this.verdicts.get(`${viewerId} ${userId}`) ?? PresenceVerdict.ALL);
         },
       },
-      outlet: { send: (_gateway, to, presence) => this.#send(to, presence) },
+      outlet: {
+        toGateway: (_gateway, to, presence) => this.#send(to, presence),
+        toStreams: (_instanceId, to, presence) => {
+          const streamIds = to.map(({ connectionId }) => connectionId);
+          for (const each of this.streams) each.tell(streamIds, presence);
+          return this.#send(to, presence);
+        },
+      },
       onUnreadable: (error) => this.unreadable.push(error),
       leaseMs: LEASE_MS,
       now: () => this.nowMs,
     });
+  }
+
+  /** What an instance has for its streams. */
+  openStreams(instanceId = "one"): Streams {
+    const streams = new Streams({
+      watches: this.core.watches,
+      leases: this.store.connections,
+      sessions: { live: async (ids) => new Set(ids.filter((id) => !this.endedSessions.has(id))) },
+      gatewayId: streamGateway(instanceId),
+      leaseMs: LEASE_MS,
+      newId: randomUUID,
+      now: () => this.nowMs,
+    });
+    this.streams.push(streams);
+    return streams;
   }
 
   #send(to: readonly Watch[], presence: Presence): boolean {
