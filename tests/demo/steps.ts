@@ -88,7 +88,7 @@ export async function connect({ installation, show }: Stage): Promise<Cast> {
   assert.notEqual(socketA.hello.gatewayId, socketB.hello.gatewayId);
 
   const redis = new Redis(mesh.endpoints.infra.redis);
-  const entries = await redis.hkeys(`presence:user:${a.userId}`);
+  const entries = await redis.hkeys(`presence:user:{${a.userId}}`);
   redis.disconnect();
   assert.deepEqual(entries, [socketA.hello.connectionId]);
   show(

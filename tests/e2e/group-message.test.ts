@@ -97,7 +97,7 @@ describe("a message to a group", () => {
     const redis = new Redis(mesh.endpoints.infra.redis);
     await redis.flushall();
     const began = Date.now();
-    while ((await redis.exists(`presence:user:${bob.userId}`)) === 0) {
+    while ((await redis.exists(`presence:user:{${bob.userId}}`)) === 0) {
       assert.ok(Date.now() - began < 20_000, "presence was not rebuilt within a lease");
     }
     redis.disconnect();

@@ -17,33 +17,84 @@ export interface LiveConnection {
   readonly connectedAtMs: number;
 }
 
-/** A connection that gave way to another of the same device. */
+/** A connection that gave way to another, of the same device or because there were too many. */
 export interface DisplacedConnection {
   readonly connectionId: string;
   readonly gatewayId: string;
 }
 
+/** How many connections a user may have. */
+export interface DevicePolicy {
+  /** By platform (`PLATFORM_WEB`): the name of the class that it is counted in. */
+  readonly classes: Readonly<Record<string, string>>;
+  /** By class: how many of it. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** How many in all. */
+  readonly total: number;
+}
+
+/** What is known of gateways: only entries of those that live count. */
+export interface KnownGateways {
+  readonly alive: readonly string[];
+  readonly dead: readonly string[];
+}
+
+/** What adding a connection says. */
+export interface AddAnswer {
+  /** Who gave way. */
+  readonly displaced: readonly DisplacedConnection[];
+}
+
+/** What removing entries says. */
+export interface Removal {
+  /** Whether there was anything. */
+  readonly removed: boolean;
+  /** The gateways of the user's other entries, living or not. */
+  readonly otherGatewayIds: readonly string[];
+}
+
+/** A gateway that has been silent for a lease. */
+export interface SilentGateway {
+  readonly gatewayId: string;
+  /** Its last sign of life, in milliseconds since the epoch; 0 when it has ended its lease itself. */
+  readonly renewedMs: number;
+}
+
 /** Where connections are kept. Everything in it can be rebuilt from the gateways. */
 export interface ConnectionStore {
   /**
-   * Adds a connection and removes, in the same step, the older ones of the same device. When a newer one is there already, the
-   * new entry itself is the one that gives way.
+   * Adds a connection and removes, in the same step, those that give way to it: the older ones of the same device, and the oldest
+   * beyond the policy. The new one itself gives way when a newer one of its device is there, or when it is the oldest of too many.
+   * A connection that has gone is not added. Asks, and changes nothing, when there are entries of gateways that aren't known.
    */
-  add(connection: LiveConnection, nowMs: number): Promise<readonly DisplacedConnection[]>;
-  /** Removes only this connection's own entry. */
-  remove(userId: string, connectionId: string): Promise<void>;
+  add(
+    connection: LiveConnection,
+    known: KnownGateways,
+    policy: DevicePolicy,
+  ): Promise<AddAnswer | { readonly ask: readonly string[] }>;
+  /** Removes only this connection's own entry, and keeps it from being added again. */
+  remove(userId: string, connectionId: string): Promise<Removal>;
   /** Renews a gateway's lease; false when there was none (any more). */
-  renewLease(gatewayId: string, address: string, leaseMs: number, nowMs: number): Promise<boolean>;
+  renewLease(gatewayId: string, address: string, leaseMs: number): Promise<boolean>;
   /** Ends a gateway's lease: its entries count no longer. */
   endLease(gatewayId: string): Promise<void>;
   /** The addresses of the gateways whose lease lasts. */
   addressesOf(gatewayIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** All entries of users, those of dead gateways too. */
   connectionsOf(userIds: readonly string[]): Promise<readonly LiveConnection[]>;
-  /** Gateways whose lease was not renewed since a time. */
-  gatewaysSilentSince(timeMs: number, limit: number): Promise<readonly string[]>;
-  /** Removes up to `limit` users' entries of a gateway that were added before a time; false when nothing of it is left. */
-  sweep(gatewayId: string, addedBeforeMs: number, limit: number): Promise<boolean>;
+  /** Gateways that were silent for a lease, the longest first, and the store's time in milliseconds since the epoch. */
+  silent(
+    leaseMs: number,
+    limit: number,
+  ): Promise<{ readonly nowMs: number; readonly gateways: readonly SilentGateway[] }>;
+  /** Users whom a silent gateway had reported, until they are `swept`. */
+  reportedBy(gatewayId: string, limit: number): Promise<readonly string[]>;
+  /** Removes users' entries of a gateway that were added before a time of the store. */
+  sweep(gatewayId: string, userIds: readonly string[], addedBeforeMs: number): Promise<ReadonlyMap<string, Removal>>;
+  /** These users are done with; those to keep have been reported again since and are swept when the gateway goes another time. */
+  swept(gatewayId: string, userIds: readonly string[], keep: readonly string[]): Promise<void>;
+  /** Nothing of a gateway is left; unless it has been renewed after a time of the store. */
+  forget(gatewayId: string, silentSinceMs: number): Promise<void>;
 }
 
 /** Where connections are kept together with stamps, which change whenever a connection comes. */
@@ -73,6 +124,39 @@ export interface StoredStatus {
 export interface StatusStore {
   /** One for each user, also for those who have chosen nothing. */
   read(userIds: readonly string[]): Promise<ReadonlyMap<string, StoredStatus>>;
+  /** Stores a choice; `seenMs` moves when he was last seen forward. Gives what is stored then. */
+  set(userId: string, choice: Choice, seenMs: number | undefined): Promise<StoredStatus>;
+  /** Moves when users were last seen forward, never back. At most 1000 users. */
+  seen(lastSeenMs: ReadonlyMap<string, number>): Promise<void>;
+  /** Statuses that end after a place and until a time, in order, at most `limit`. */
+  ending(after: Ending, untilMs: number, limit: number): Promise<readonly Ending[]>;
+}
+
+/** What a user chooses. */
+export type Choice = Pick<StoredStatus, "status" | "text" | "expireMs">;
+
+/** Whose status ends when, in milliseconds since the epoch. */
+export interface Ending {
+  readonly userId: string;
+  readonly timeMs: number;
+}
+
+/** Who has gone, until it is written when they were last seen. In Redis: a write for each would be too many. */
+export interface LeftStore {
+  /** Notes that users have gone at a time, in milliseconds since the epoch; a later time counts. */
+  note(userIds: readonly string[], leftMs: number): Promise<void>;
+  /** When users have gone, of those of whom it isn't written yet. */
+  of(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Some of whom it isn't written yet. */
+  waiting(limit: number): Promise<ReadonlyMap<string, number>>;
+  /** It is written, unless they have gone again since. */
+  written(left: ReadonlyMap<string, number>): Promise<void>;
+}
+
+/** Divides work that comes again and again among the instances. */
+export interface Turns {
+  /** Whether this instance is to do it now: true for one of them in so many milliseconds. */
+  take(name: string, ms: number): Promise<boolean>;
 }
 
 /** Who looks at whom. */

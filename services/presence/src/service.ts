@@ -4,10 +4,12 @@ import type {
   GatewayReport,
   PresenceMeshService,
 } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import type { PresenceService } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
-import type { Handlers } from "@oceanchat/runtime/handlers";
+import { callerOf, type Handlers } from "@oceanchat/runtime/handlers";
 import type { PresenceCore } from "./core.ts";
 import type { LiveConnection } from "./ports.ts";
+import { choiceOf } from "./service/choice.ts";
 import { dispatch } from "./service/dispatch.ts";
 
 /** Users, slots or gateways in one question. */
@@ -35,6 +37,22 @@ export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof Presen
 const answered = ({ connectedAtMs, ...connection }: LiveConnection) => ({
   ...connection,
   connectedTime: timestampFromMs(connectedAtMs),
+});
+
+/** What clients may call. */
+export const presenceHandlers = (core: PresenceCore): Handlers<typeof PresenceService> => ({
+  async batchGetPresence({ userIds }, context) {
+    return {
+      presences: await core.view.view(
+        callerOf(context).userId,
+        userIds.map((userId) => userId.toLowerCase()),
+      ),
+    };
+  },
+  async setStatus(request, context) {
+    await core.setStatus(callerOf(context).userId, choiceOf(request));
+    return {};
+  },
 });
 
 async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {

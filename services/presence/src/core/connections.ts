@@ -1,4 +1,12 @@
-import type { Changes, ConnectionStore, DisplacedConnection, LiveConnection } from "../ports.ts";
+import { shared } from "@oceanchat/runtime/fail";
+import type {
+  Changes,
+  ConnectionStore,
+  DevicePolicy,
+  DisplacedConnection,
+  LeftStore,
+  LiveConnection,
+} from "../ports.ts";
 import type { Leases } from "./leases.ts";
 
 /** A living gateway. */
@@ -27,27 +35,30 @@ export interface Connections {
     readonly connections: readonly LiveConnection[];
     readonly gateways: readonly LiveGateway[];
   }>;
-  /** One bounded turn of removing what dead gateways left behind. */
-  sweep(): Promise<void>;
 }
 
-/** How much one turn of the sweep does at most. */
-const SWEEP_GATEWAYS = 10;
-const SWEEP_USERS = 500;
-const SWEEP_STEPS = 20;
-
-/** Makes the rules of connections over a store. */
-export function createConnections(options: {
+/** What the rules of connections need. */
+export interface ConnectionNeeds {
   readonly store: ConnectionStore;
   readonly leases: Leases;
+  readonly left: LeftStore;
   readonly changes: Changes;
+  readonly policy: DevicePolicy;
   readonly leaseMs: number;
   readonly now: () => number;
-}): Connections {
-  const { store, leases, changes, leaseMs, now } = options;
+}
+
+/** How many gateways that live are named at first, to be asked less often. */
+const NAMED = 32;
+/** How often a connection is tried to be added while others of the user come on gateways that weren't known. */
+const TRIES = 5;
+
+/** Makes the rules of connections over a store. */
+export function createConnections(needs: ConnectionNeeds): Connections {
+  const { store, leases, left, changes, leaseMs, now } = needs;
   return {
     async connected(connection) {
-      const displaced = await store.add(connection, now());
+      const displaced = await add(needs, connection);
       await changes.mark([connection.userId]);
       if (displaced.length === 0) return [];
       const addresses = await leases.addressesOf(displaced.map(({ gatewayId }) => gatewayId));
@@ -57,11 +68,13 @@ export function createConnections(options: {
       });
     },
     async disconnected(userId, connectionId) {
-      await store.remove(userId, connectionId);
+      const { removed, otherGatewayIds } = await store.remove(userId, connectionId);
+      const alive = await leases.addressesOf(otherGatewayIds);
+      if (removed && alive.size === 0) await left.note([userId], now());
       await changes.mark([userId]);
     },
     async lease(gatewayId, address) {
-      return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs, now())) };
+      return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs)) };
     },
     async release(gatewayId) {
       await store.endLease(gatewayId);
@@ -75,14 +88,21 @@ export function createConnections(options: {
         gateways: [...addresses].map(([gatewayId, address]) => ({ gatewayId, address })),
       };
     },
-    async sweep() {
-      // Two leases, and only entries as old: a gateway that was cut off for a moment reports all again and keeps what is new.
-      const before = now() - 2 * leaseMs;
-      const silent = await store.gatewaysSilentSince(before, SWEEP_GATEWAYS);
-      let steps = 0;
-      for (const gatewayId of silent) {
-        while (steps++ < SWEEP_STEPS && (await store.sweep(gatewayId, before, SWEEP_USERS)));
-      }
-    },
   };
+}
+
+/** The script that adds knows no leases, so it is told which gateways live, and asks for those it wasn't told of. */
+async function add(
+  { store, leases, policy }: ConnectionNeeds,
+  connection: LiveConnection,
+): Promise<readonly DisplacedConnection[]> {
+  const alive = new Set(leases.believed(NAMED));
+  const dead = new Set<string>();
+  for (let tries = 0; tries < TRIES; tries++) {
+    const answer = await store.add(connection, { alive: [...alive], dead: [...dead] }, policy);
+    if (!("ask" in answer)) return answer.displaced;
+    const living = await leases.addressesOf(answer.ask);
+    for (const gatewayId of answer.ask) (living.has(gatewayId) ? alive : dead).add(gatewayId);
+  }
+  throw shared.unavailable("too many connections of one user at once");
 }

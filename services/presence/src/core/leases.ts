@@ -31,6 +31,11 @@ export class Leases {
     return answer;
   }
 
+  /** Some of those that live, as far as is known without asking. */
+  believed(limit: number): string[] {
+    return this.#believed.keys(limit);
+  }
+
   /** A gateway goes: its lease is believed no longer. */
   forget(gatewayId: string): void {
     this.#believed.delete(gatewayId);

@@ -24,6 +24,16 @@ export class Recent<V> {
     }
   }
 
+  /** Up to so many keys that count, the oldest first. */
+  keys(limit: number): string[] {
+    const found: string[] = [];
+    for (const [key, { untilMs }] of this.#entries) {
+      if (found.length >= limit) return found;
+      if (untilMs > this.#now()) found.push(key);
+    }
+    return found;
+  }
+
   delete(key: string): void {
     this.#entries.delete(key);
   }

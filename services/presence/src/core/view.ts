@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Presence, PresenceSchema, Status } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
 import { PresenceVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
-import type { ConnectionStore, Pair, Users } from "../ports.ts";
+import type { ConnectionStore, LeftStore, Pair, Users } from "../ports.ts";
 import type { Leases } from "./leases.ts";
 import { Recent } from "./recent.ts";
 import type { Statuses } from "./statuses.ts";
@@ -12,7 +12,10 @@ export interface UserState {
   readonly userId: string;
   /** Whether he has a live connection. */
   readonly live: boolean;
-  /** What he has chosen: ONLINE, AWAY, BUSY or INVISIBLE; undefined when that can't be read, which looks offline. */
+  /**
+   * What he has chosen: ONLINE, AWAY, BUSY or INVISIBLE; undefined when that can't be read now, which looks offline: a change of it
+   * is to be looked at again later.
+   */
   readonly chosen: Status | undefined;
   readonly text: string;
   /** When his last connection went while he was visible, or when he became invisible; in milliseconds since the epoch. */
@@ -29,8 +32,13 @@ export interface PresenceView {
    * what the viewer may see.
    */
   view(viewerId: string, userIds: readonly string[]): Promise<Presence[]>;
-  /** How users are, one for each in their order: what a change is found by. Rejects with UNAVAILABLE when that isn't known. */
+  /**
+   * How users are, one for each in their order: what a change is found by, so nothing of it is from memory but leases. Rejects with
+   * UNAVAILABLE when it isn't known who is connected.
+   */
   statesOf(userIds: readonly string[]): Promise<UserState[]>;
+  /** Whether a user has a live connection. */
+  isLive(userId: string): Promise<boolean>;
   /** What viewers may see of users, one for each pair in their order. Rejects with UNAVAILABLE when user can't be asked. */
   sightsOf(pairs: readonly Pair[]): Promise<Sight[]>;
 }
@@ -43,37 +51,47 @@ export function createView(options: {
   readonly store: Pick<ConnectionStore, "connectionsOf">;
   readonly leases: Pick<Leases, "addressesOf">;
   readonly statuses: Pick<Statuses, "of">;
+  readonly left: Pick<LeftStore, "of">;
   readonly users: Users;
   readonly now: () => number;
 }): PresenceView {
-  const { store, leases, statuses, users, now } = options;
+  const { store, leases, statuses, left, users, now } = options;
   const verdicts = new Recent<PresenceVerdict>(VERDICTS, now);
-  const liveAmong = async (userIds: readonly string[]): Promise<ReadonlySet<string>> => {
+  const liveAmong = async (userIds: readonly string[]) => {
     const entries = await store.connectionsOf(userIds);
     const alive = await leases.addressesOf(entries.map(({ gatewayId }) => gatewayId));
     return new Set(entries.flatMap(({ userId, gatewayId }) => (alive.has(gatewayId) ? [userId] : [])));
   };
-  const statesOf = async (userIds: readonly string[]): Promise<UserState[]> => {
+  const states = async (userIds: readonly string[], fresh: boolean): Promise<UserState[]> => {
     const distinct = [...new Set(userIds)];
-    const [live, chosen] = await Promise.all([liveAmong(distinct), statuses.of(distinct)]);
+    const [live, chosen, gone] = await Promise.all([
+      liveAmong(distinct),
+      statuses.of(distinct, fresh),
+      left.of(distinct),
+    ]);
     return userIds.map((userId) => {
       const { status, text = "", lastSeenMs } = chosen.get(userId) ?? {};
-      return { userId, live: live.has(userId), chosen: status, text, lastSeenMs };
+      // Whoever is invisible was so when he went, as far as is known: that isn't shown.
+      const leftMs = status === Status.INVISIBLE ? undefined : gone.get(userId);
+      return { userId, live: live.has(userId), chosen: status, text, lastSeenMs: later(lastSeenMs, leftMs) };
     });
   };
   const sightsOf = (pairs: readonly Pair[]) => sights(users, verdicts, pairs);
   return {
     async view(viewerId, userIds) {
-      const [states, seen] = await Promise.all([
-        statesOf(userIds),
+      const [found, seen] = await Promise.all([
+        states(userIds, false),
         sightsOf(userIds.map((userId) => ({ viewerId, userId }))),
       ]);
-      return states.map((state, index) => presenceOf(state, seen[index] ?? "nothing"));
+      return found.map((state, index) => presenceOf(state, seen[index] ?? "nothing"));
     },
-    statesOf,
+    statesOf: (userIds) => states(userIds, true),
     sightsOf,
+    isLive: async (userId) => (await liveAmong([userId])).has(userId),
   };
 }
+
+const later = (a: number | undefined, b: number | undefined) => (a === undefined || (b ?? 0) > a ? b : a);
 
 /** How a user looks to somebody who may see so much. The one place that decides what is shown. */
 export function presenceOf({ userId, live, chosen, text, lastSeenMs }: UserState, sight: Sight): Presence {

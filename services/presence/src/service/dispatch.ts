@@ -3,6 +3,7 @@ import type { Command, CommandResult } from "@oceanchat/gen/oceanchat/presence/v
 import { CommandResultSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { PresenceCore } from "../core.ts";
+import { choiceOf } from "./choice.ts";
 
 /** Carries a client's command out. */
 export async function dispatch(core: PresenceCore, item: Command): Promise<CommandResult> {
@@ -15,7 +16,8 @@ export async function dispatch(core: PresenceCore, item: Command): Promise<Comma
       return create(CommandResultSchema, { keep, result: { case: "presence", value } });
     }
     case "setStatus":
-      throw shared.unimplemented("the command setStatus is not carried out in this version");
+      await core.setStatus(userId, choiceOf(command.value));
+      return create(CommandResultSchema, { result: { case: "done", value: {} } });
     case undefined:
       throw shared.malformed("a command without a case");
   }

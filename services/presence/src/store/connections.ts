@@ -1,21 +1,29 @@
 import type { Redis } from "ioredis";
-import type { ConnectionStore, DisplacedConnection, LiveConnection, StampedStore } from "../ports.ts";
+import type { AddAnswer, ConnectionStore, LiveConnection, Removal, SilentGateway, StampedStore } from "../ports.ts";
+import type { ConnectionScripts } from "./connection-scripts.ts";
 import { createStamps, STAMPS_KEY } from "./stamps.ts";
 import { unreachable } from "./unreachable.ts";
 
-/** Every key of presence. All of them can be lost at any time: the gateways report again within one lease. */
+/** Keys of connections. All of them can be lost at any time: the gateways report again within one lease. Braces: one slot. */
 const keys = {
   /** Hash: connection id → entry. */
-  user: (userId: string) => `presence:user:${userId}`,
+  user: (userId: string) => `presence:user:{${userId}}`,
+  /** String, for a minute: this connection has gone, and a late report doesn't bring it back. */
+  gone: (userId: string, connectionId: string) => `presence:gone:{${userId}}:${connectionId}`,
   /** String with the lease as its time to live: the gateway's address. */
   lease: (gatewayId: string) => `presence:lease:${gatewayId}`,
-  /** Sorted set: gateway id → when its lease was last renewed. */
+  /** Sorted set: gateway id → when its lease was last renewed; 0 when it has ended it itself. */
   gateways: "presence:gateways",
   /** Set: users that a gateway ever reported, for the sweep. */
-  users: (gatewayId: string) => `presence:users:${gatewayId}`,
+  users: (gatewayId: string) => `presence:users:{${gatewayId}}`,
+  /** Set: those of them who are still to be swept. */
+  apart: (gatewayId: string) => `presence:apart:{${gatewayId}}`,
 };
 
-/** What a hash holds for a connection; short names, since there is one for every socket. */
+/** How long a connection that has gone can't come back, in milliseconds: longer than any report is under way. */
+const GONE_MS = 60_000;
+
+/** What a hash holds for a connection; short names, since there is one for every socket. The script adds `r`, when. */
 interface Entry {
   readonly g: string;
   readonly s: string;
@@ -23,102 +31,75 @@ interface Entry {
   readonly p: string;
   readonly c: number;
   readonly t: number;
-  /** When it was added, in milliseconds since the epoch. */
-  readonly r: number;
 }
-
-/**
- * Adds a connection unless a newer one of the same device is there; removes the older ones. Atomic, so that of two connections
- * that come at once exactly one stays. Answers with the ids and gateways of those that give way.
- */
-const ADD = `
-local mine = cjson.decode(ARGV[2])
-local gone = {}
-local entries = redis.call('HGETALL', KEYS[1])
-for i = 1, #entries, 2 do
-  local other = cjson.decode(entries[i + 1])
-  if entries[i] ~= ARGV[1] and other.d == mine.d then
-    if other.t > mine.t then return {ARGV[1], mine.g} end
-    redis.call('HDEL', KEYS[1], entries[i])
-    gone[#gone + 1] = entries[i]
-    gone[#gone + 1] = other.g
-  end
-end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return gone`;
-
-/** Removes a user's entries that belong to a gateway and were added before a time. */
-const SWEEP = `
-local entries = redis.call('HGETALL', KEYS[1])
-for i = 1, #entries, 2 do
-  local entry = cjson.decode(entries[i + 1])
-  if entry.g == ARGV[1] and entry.r < tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], entries[i]) end
-end
-return 0`;
-
-/** What they look like as commands. */
-export interface ConnectionScripts {
-  presenceAdd(key: string, connectionId: string, entry: string): Promise<string[]>;
-  presenceSweep(key: string, gatewayId: string, addedBeforeMs: number): Promise<number>;
-}
-
-/** The scripts of connections. */
-export const connectionScripts = {
-  presenceAdd: { lua: ADD, numberOfKeys: 1 },
-  presenceSweep: { lua: SWEEP, numberOfKeys: 1 },
-} as const;
 
 /** Connections in Redis. */
 export function createConnectionStore(redis: Redis & ConnectionScripts): ConnectionStore & StampedStore {
   const stamps = createStamps(redis);
   return {
-    async add(connection, nowMs) {
+    async add(connection, { alive, dead }, policy) {
       const { userId, connectionId, gatewayId } = connection;
-      const [, displaced] = await Promise.all([
+      const args = [toEntry(connection), alive, dead, policy].map((value) => JSON.stringify(value));
+      const [, [what, ...rest]] = await Promise.all([
+        // Before the entry: an entry whose user isn't in the set would never be swept.
         redis.sadd(keys.users(gatewayId), userId).catch(unreachable),
-        redis
-          .presenceAdd(keys.user(userId), connectionId, JSON.stringify(toEntry(connection, nowMs)))
-          .catch(unreachable),
+        redis.presenceAdd(keys.user(userId), keys.gone(userId, connectionId), connectionId, ...args).catch(unreachable),
         // After the entry, on the same connection: whoever sees the old stamp has asked before the entry counts.
         stamps.renew(userId),
       ]);
-      return pairs(displaced).map(([id, gateway]): DisplacedConnection => ({ connectionId: id, gatewayId: gateway }));
+      return what === "ask" ? { ask: rest } : { displaced: pairs(rest) };
     },
     async remove(userId, connectionId) {
-      await Promise.all([redis.hdel(keys.user(userId), connectionId).catch(unreachable), stamps.renew(userId)]);
+      const [answer] = await Promise.all([
+        redis
+          .presenceRemove(keys.user(userId), keys.gone(userId, connectionId), connectionId, GONE_MS)
+          .catch(unreachable),
+        stamps.renew(userId),
+      ]);
+      return removalOf(answer);
     },
-    async renewLease(gatewayId, address, leaseMs, nowMs) {
+    async renewLease(gatewayId, address, leaseMs) {
       const [, before] = await Promise.all([
-        redis.zadd(keys.gateways, nowMs, gatewayId).catch(unreachable),
+        redis.presenceRenewed(keys.gateways, gatewayId).catch(unreachable),
         redis.set(keys.lease(gatewayId), address, "PX", leaseMs, "GET").catch(unreachable),
       ]);
       return before !== null;
     },
     async endLease(gatewayId) {
       await redis.del(keys.lease(gatewayId)).catch(unreachable);
+      await redis.zadd(keys.gateways, 0, gatewayId).catch(unreachable);
     },
     async addressesOf(gatewayIds) {
-      if (gatewayIds.length === 0) return new Map();
-      const addresses = await redis.mget(gatewayIds.map(keys.lease)).catch(unreachable);
+      // One by one in a pipeline: they lie in different slots.
+      const answers = await Promise.all(gatewayIds.map((id) => redis.get(keys.lease(id)).catch(unreachable)));
       return new Map(
         gatewayIds.flatMap((gatewayId, index): [string, string][] => {
-          const address = addresses[index];
+          const address = answers[index];
           return typeof address === "string" ? [[gatewayId, address]] : [];
         }),
       );
     },
     connectionsOf: async (userIds) => (await read(redis, [], userIds)).connections,
     stampedConnectionsOf: (slots, userIds) => read(redis, slots, userIds),
-    gatewaysSilentSince: (timeMs, limit) =>
-      redis.zrangebyscore(keys.gateways, "-inf", timeMs, "LIMIT", 0, limit).catch(unreachable),
-    async sweep(gatewayId, addedBeforeMs, limit) {
-      const userIds = await redis.spop(keys.users(gatewayId), limit).catch(unreachable);
-      await Promise.all(
+    async silent(leaseMs, limit) {
+      const [nowMs, ...rest] = await redis.presenceSilent(keys.gateways, leaseMs, limit).catch(unreachable);
+      const gateways = pairsOf(rest).map(([gatewayId, ms]): SilentGateway => ({ gatewayId, renewedMs: Number(ms) }));
+      return { nowMs: Number(nowMs), gateways };
+    },
+    reportedBy: (gatewayId, limit) =>
+      redis.presenceSetApart(keys.users(gatewayId), keys.apart(gatewayId), limit).catch(unreachable),
+    async sweep(gatewayId, userIds, addedBeforeMs) {
+      const answers = await Promise.all(
         userIds.map((userId) => redis.presenceSweep(keys.user(userId), gatewayId, addedBeforeMs).catch(unreachable)),
       );
-      if (userIds.length > 0) return true;
-      await redis.zrem(keys.gateways, gatewayId).catch(unreachable);
-      return false;
+      return new Map(answers.map((answer, index) => [userIds[index] ?? "", removalOf(answer)]));
+    },
+    async swept(gatewayId, userIds, keep) {
+      if (keep.length > 0) await redis.sadd(keys.users(gatewayId), ...keep).catch(unreachable);
+      if (userIds.length > 0) await redis.srem(keys.apart(gatewayId), ...userIds).catch(unreachable);
+    },
+    async forget(gatewayId, silentSinceMs) {
+      await redis.presenceForget(keys.gateways, gatewayId, silentSinceMs).catch(unreachable);
     },
   };
 }
@@ -146,9 +127,9 @@ async function read(redis: Redis, slots: readonly number[], userIds: readonly st
   return { stamps, connections };
 }
 
-function toEntry(connection: LiveConnection, nowMs: number): Entry {
+function toEntry(connection: LiveConnection): Entry {
   const { gatewayId, sessionId, deviceId, platform, codec, connectedAtMs } = connection;
-  return { g: gatewayId, s: sessionId, d: deviceId, p: platform, c: codec, t: connectedAtMs, r: nowMs };
+  return { g: gatewayId, s: sessionId, d: deviceId, p: platform, c: codec, t: connectedAtMs };
 }
 
 function fromEntry(userId: string, connectionId: string, text: string): LiveConnection {
@@ -157,8 +138,16 @@ function fromEntry(userId: string, connectionId: string, text: string): LiveConn
   return { connectionId, gatewayId: g, userId, sessionId: s, deviceId: d, platform: p, codec, connectedAtMs: t };
 }
 
-function pairs(flat: readonly string[]): [string, string][] {
+const removalOf = ([removed, ...gatewayIds]: readonly [number, ...string[]]): Removal => ({
+  removed: removed > 0,
+  otherGatewayIds: gatewayIds,
+});
+
+function pairsOf(flat: readonly string[]): [string, string][] {
   const list: [string, string][] = [];
   for (let index = 0; index + 1 < flat.length; index += 2) list.push([flat[index] ?? "", flat[index + 1] ?? ""]);
   return list;
 }
+
+const pairs = (flat: readonly string[]): AddAnswer["displaced"] =>
+  pairsOf(flat).map(([connectionId, gatewayId]) => ({ connectionId, gatewayId }));

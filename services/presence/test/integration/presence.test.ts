@@ -1,46 +1,28 @@
 import assert from "node:assert/strict";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
-import { startServers } from "@oceanchat/infra/servers-for-tests";
-import type { Calls } from "@oceanchat/runtime/calls";
-import type { RunningHost } from "@oceanchat/runtime/host";
-import type { Peers } from "@oceanchat/runtime/peers";
-import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
+import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import { Redis } from "ioredis";
-import { start } from "../../src/main.ts";
+import { eventually, type RunningPresence, startPresence } from "../support/running.ts";
 
 const LEASE_MS = 3_000; // long enough that a busy machine does not end it in the middle of a test
 
 describe("presence over Valkey", () => {
-  let servers: Awaited<ReturnType<typeof startServers>>;
-  let presence: RunningService;
-  let client: RunningHost;
+  let servers: TestServers;
+  let presence: RunningPresence;
+  let other: RunningPresence;
   let redis: Redis;
-  let reports: Calls<typeof PresenceMeshService.method.report>;
-  let finder: Calls<typeof PresenceMeshService.method.find>;
-  let peers: Peers<typeof PresenceMeshService>;
 
   before(async function () {
     this.timeout(300_000);
-    servers = await startServers({ valkey: true, nats: true });
+    servers = await startServers({ valkey: true, mongo: true, nats: true });
     redis = new Redis(servers.redisUrl);
-    presence = await startService("presence", start, {
-      OCEANCHAT_REDIS_URL: servers.redisUrl,
-      OCEANCHAT_NATS_URL: servers.natsUrl,
-      OCEANCHAT_AUTH_ADDRESSES: "127.0.0.1:1",
-      OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS),
-      OCEANCHAT_PRESENCE_SWEEP_MS: "100",
-    });
-    client = testHost("client");
-    reports = await client.calls(PresenceMeshService.method.report, presence.mesh);
-    finder = await client.calls(PresenceMeshService.method.find, presence.mesh);
-    peers = await client.peers(PresenceMeshService, presence.mesh);
+    redis.on("error", () => {}); // a test takes it away
+    const env = { OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS) };
+    [presence, other] = await Promise.all([startPresence(servers, env), startPresence(servers, env)]);
   });
 
   after(async () => {
-    await client?.stop();
-    await presence?.host.stop();
+    await Promise.all([presence?.stop(), other?.stop()]);
     redis?.disconnect();
     await servers?.stop();
   });
@@ -48,33 +30,16 @@ describe("presence over Valkey", () => {
   beforeEach(async () => void (await redis.flushall()));
 
   const connect = (gatewayId: string, userId: string, connectionId: string, deviceId: string, sinceMs = 1) =>
-    reports.call({
-      gatewayId,
-      event: {
-        case: "connected",
-        value: {
-          connectionId,
-          gatewayId,
-          userId,
-          sessionId: "s",
-          deviceId,
-          platform: "PLATFORM_WEB",
-          codec: Codec.JSON,
-          connectedTime: timestampFromMs(sinceMs),
-        },
-      },
-    });
-  const lease = (gatewayId: string, released = false) =>
-    reports.call({ gatewayId, event: { case: "lease", value: { address: `${gatewayId}:1`, released } } });
-  const located = async (...userIds: string[]) =>
-    (await peers.call.locate({ userIds })).connections.map(({ connectionId }) => connectionId).sort();
+    presence.connect({ gatewayId, userId, connectionId, deviceId, sinceMs });
+  const lease = (gatewayId: string, released = false) => presence.lease(gatewayId, released);
+  const located = (...userIds: string[]) => presence.located(...userIds);
 
   it("locates every device of a user, on every gateway", async () => {
     await Promise.all([lease("g1"), lease("g2")]);
     await connect("g1", "u1", "c1", "phone");
     await connect("g2", "u1", "c2", "laptop");
     await connect("g2", "u2", "c3", "phone");
-    const answer = await peers.call.locate({ userIds: ["u1", "u2", "nobody"] });
+    const answer = await presence.mesh.locate({ userIds: ["u1", "u2", "nobody"] });
     assert.deepEqual(answer.connections.map(({ connectionId }) => connectionId).sort(), ["c1", "c2", "c3"]);
     assert.deepEqual(answer.gateways.map(({ address }) => address).sort(), ["g1:1", "g2:1"]);
     assert.equal(answer.connections.find((each) => each.connectionId === "c1")?.codec, Codec.JSON);
@@ -84,7 +49,7 @@ describe("presence over Valkey", () => {
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");
     await connect("gone", "u1", "c2", "laptop");
-    const answer = await finder.call({ userIds: ["u1", "nobody"], gatewayIds: ["g1", "other"] });
+    const answer = await presence.find({ userIds: ["u1", "nobody"], gatewayIds: ["g1", "other"] });
     assert.deepEqual(answer.connections.map(({ connectionId }) => connectionId).sort(), ["c1", "c2"]);
     assert.deepEqual(
       answer.gateways.map(({ address }) => address),
@@ -94,7 +59,7 @@ describe("presence over Valkey", () => {
     const [stamp = ""] = answer.userStamps;
     assert.notEqual(stamp, "");
     assert.equal(answer.userStamps[1], "", "nobody has ever connected there");
-    const check = async () => (await finder.call({ slots: [slot] })).stamps;
+    const check = async () => (await presence.find({ slots: [slot] })).stamps;
     assert.deepEqual(await check(), [stamp]);
     await connect("g1", "u1", "c3", "tablet");
     assert.notDeepEqual(await check(), [stamp]);
@@ -108,7 +73,7 @@ describe("presence over Valkey", () => {
     const userIds = Array.from({ length: 40 }, (_, n) => `u${n}`);
     const missing: { userId: string; slot: number; stamp: string }[] = [];
     const look = async () => {
-      const { connections, userSlots, userStamps } = await finder.call({ userIds });
+      const { connections, userSlots, userStamps } = await presence.find({ userIds });
       const present = new Set(connections.map(({ userId }) => userId));
       for (const [index, userId] of userIds.entries()) {
         if (!present.has(userId))
@@ -117,7 +82,7 @@ describe("presence over Valkey", () => {
     };
     await Promise.all(userIds.flatMap((userId) => [look(), connect("g1", userId, `c ${userId}`, "phone"), look()]));
     const slots = [...new Set(missing.map(({ slot }) => slot))];
-    const { stamps } = await finder.call({ slots });
+    const { stamps } = await presence.find({ slots });
     const now = new Map(slots.map((slot, index) => [slot, stamps[index]]));
     assert.ok(missing.length > userIds.length, "some looked before");
     for (const { userId, slot, stamp } of missing) assert.notEqual(now.get(slot), stamp, userId);
@@ -125,17 +90,14 @@ describe("presence over Valkey", () => {
 
   it("refuses a question about too many", async () => {
     const userIds = Array.from({ length: 1001 }, (_, n) => `u${n}`);
-    await assert.rejects(finder.call({ userIds }), /more than 1000/);
+    await assert.rejects(presence.find({ userIds }), /more than 1000/);
   });
 
   it("lets one device go without the other", async () => {
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");
     await connect("g1", "u1", "c2", "laptop");
-    await reports.call({
-      gatewayId: "g1",
-      event: { case: "disconnected", value: { userId: "u1", connectionId: "c1" } },
-    });
+    await presence.disconnect("g1", "u1", "c1");
     assert.deepEqual(await located("u1"), ["c2"]);
   });
 
@@ -147,17 +109,79 @@ describe("presence over Valkey", () => {
       replaced.map(({ connectionId, gatewayId, address }) => ({ connectionId, gatewayId, address })),
       [{ connectionId: "old", gatewayId: "g1", address: "g1:1" }],
     );
-    await reports.call({
-      gatewayId: "g1",
-      event: { case: "disconnected", value: { userId: "u1", connectionId: "old" } },
-    });
-    assert.deepEqual(await located("u1"), ["new"]);
     const late = await connect("g1", "u1", "old", "phone", 1_000); // reported again after a flush, too late
     assert.deepEqual(
       late.replaced.map(({ connectionId }) => connectionId),
       ["old"],
     );
     assert.deepEqual(await located("u1"), ["new"]);
+    await presence.disconnect("g1", "u1", "old");
+    assert.deepEqual(await located("u1"), ["new"]);
+  });
+
+  it("doesn't bring back a connection whose report comes after its farewell", async () => {
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    await presence.disconnect("g1", "u1", "c1");
+    assert.equal((await connect("g1", "u1", "c1", "phone")).replaced.length, 0);
+    await presence.disconnect("g1", "u1", "c2"); // before it was ever reported
+    await connect("g1", "u1", "c2", "laptop");
+    assert.deepEqual(await located("u1"), []);
+  });
+
+  it("counts nothing of dead gateways: neither newer entries nor too many", async () => {
+    await lease("g1");
+    await connect("dead", "u1", "newer", "phone", 9_000);
+    for (let n = 0; n < 12; n++) await connect("dead", "u1", `d${n}`, `device ${n}`, 9_000);
+    assert.deepEqual((await connect("g1", "u1", "c1", "phone", 1_000)).replaced, []);
+    assert.deepEqual(await located("u1"), ["c1"]);
+  });
+
+  it("keeps as many of a kind of device as it may, and the oldest give way", async () => {
+    await Promise.all([lease("g1"), lease("g2")]);
+    const mobile = (n: number, platform: string) =>
+      presence.connect({
+        gatewayId: n % 2 === 0 ? "g1" : "g2",
+        userId: "u1",
+        connectionId: `m${n}`,
+        deviceId: `mobile ${n}`,
+        sinceMs: n,
+        platform,
+      });
+    await connect("g1", "u1", "web", "browser");
+    for (let n = 1; n <= 5; n++) await mobile(n, n % 2 === 0 ? "PLATFORM_IOS" : "PLATFORM_ANDROID");
+    assert.equal((await located("u1")).length, 6);
+    const { replaced } = await mobile(6, "PLATFORM_IOS");
+    assert.deepEqual(
+      replaced.map(({ connectionId, gatewayId, address }) => [connectionId, gatewayId, address]),
+      [["m1", "g2", "g2:1"]],
+    );
+    assert.deepEqual(await located("u1"), ["m2", "m3", "m4", "m5", "m6", "web"]);
+    const stale = await mobile(0, "PLATFORM_IOS"); // older than all: reported again by a gateway that was cut off
+    assert.deepEqual(
+      stale.replaced.map(({ connectionId }) => connectionId),
+      ["m0"],
+    );
+  });
+
+  it("keeps no more than the total, whatever comes at once by two instances", async () => {
+    await Promise.all([lease("g1"), lease("g2")]);
+    const platforms = ["PLATFORM_WEB", "PLATFORM_IOS", "PLATFORM_DESKTOP", "PLATFORM_SERVER", "PLATFORM_ODD"];
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) =>
+        (n % 2 === 0 ? presence : other).connect({
+          gatewayId: n % 3 === 0 ? "g1" : "g2",
+          userId: "u1",
+          connectionId: `c${n}`,
+          deviceId: `device ${n}`,
+          sinceMs: n,
+          platform: platforms[n % 5] ?? "",
+        }),
+      ),
+    );
+    const left = await located("u1");
+    assert.equal(left.length, 20);
+    assert.ok(left.includes("c59"), "the newest is among them");
   });
 
   it("keeps exactly one of many connections of a device that come at once", async () => {
@@ -166,16 +190,37 @@ describe("presence over Valkey", () => {
     assert.deepEqual(await located("u1"), ["c49"]);
   });
 
-  it("forgets a silent gateway with its lease, and sweeps what it left", async function () {
+  it("forgets a silent gateway with its lease, and sweeps what it left, whom the living don't hold", async function () {
+    this.timeout(60_000);
+    await Promise.all([lease("g1"), lease("g2")]);
+    await connect("g1", "u1", "c1", "phone");
+    await connect("g1", "u2", "c2", "phone");
+    await connect("g2", "u2", "c3", "laptop");
+    assert.deepEqual(await located("u1"), ["c1"]);
+    const renewing = setInterval(() => void other.lease("g2"), 500);
+    try {
+      await eventually(async () => assert.deepEqual(await located("u1"), []), LEASE_MS + 5_000);
+      await eventually(async () => {
+        assert.equal(await redis.exists("presence:user:{u1}"), 0);
+        assert.deepEqual(await redis.hkeys("presence:user:{u2}"), ["c3"]);
+        assert.deepEqual(await redis.zrange("presence:gateways", 0, "-1"), ["g2"]);
+        assert.deepEqual(await redis.keys("presence:*{g1}"), []);
+      }, 5_000);
+      assert.deepEqual(await located("u1", "u2"), ["c3"]);
+    } finally {
+      clearInterval(renewing);
+    }
+  });
+
+  it("lets a gateway come back that was only cut off", async function () {
     this.timeout(60_000);
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");
+    await eventually(async () => assert.equal(await redis.exists("presence:user:{u1}"), 0), LEASE_MS + 10_000);
+    assert.equal((await lease("g1")).reportAll, true);
+    await connect("g1", "u1", "c1", "phone");
     assert.deepEqual(await located("u1"), ["c1"]);
-    const began = Date.now();
-    while ((await located("u1")).length > 0)
-      assert.ok(Date.now() - began < LEASE_MS + 5_000, "still there after a lease");
-    while ((await redis.exists("presence:user:u1")) > 0)
-      assert.ok(Date.now() - began < 4 * LEASE_MS + 10_000, "not swept");
+    await eventually(async () => assert.equal(await redis.exists("presence:user:{u1}"), 0), LEASE_MS + 10_000); // a second time
   });
 
   it("asks for all connections after it has lost everything", async () => {
@@ -192,8 +237,8 @@ describe("presence over Valkey", () => {
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");
     await lease("g1", true);
-    const began = Date.now();
-    while ((await located("u1")).length > 0) assert.ok(Date.now() - began < 5_000, "still believed");
+    await eventually(async () => assert.deepEqual(await other.located("u1"), []), 5_000);
+    await eventually(async () => assert.equal(await redis.exists("presence:user:{u1}"), 0), 5_000);
   });
 
   it("says UNAVAILABLE while Redis is away, and works when it is back", async function () {

@@ -9,6 +9,7 @@ import { createPresenceCore, type PresenceCore } from "../../src/core.ts";
 import type { Watch } from "../../src/ports/watches.ts";
 import type { LiveConnection, StoredStatus } from "../../src/ports.ts";
 import type { RedisStore } from "../../src/store.ts";
+import { loosePolicy } from "./fakes.ts";
 
 export const GATEWAY = "g1";
 const LEASE_MS = 15_000;
@@ -56,7 +57,17 @@ export class World {
           this.statusesAway
             ? new Map()
             : new Map(userIds.map((userId) => [userId, this.statuses.get(userId) ?? ONLINE])),
+        set: async (userId, choice) => {
+          const stored = { ...ONLINE, ...choice };
+          this.statuses.set(userId, stored);
+          return stored;
+        },
+        seen: async () => {},
+        ending: async () => [],
       },
+      left: store.left,
+      turns: store.turns,
+      policy: loosePolicy,
       users: {
         checkPresence: async (pairs) => {
           this.asked.push(pairs.length);
@@ -73,6 +84,7 @@ export class World {
         },
       },
       onUnreadable: (error) => this.unreadable.push(error),
+      onStatusesUnreadable: (error) => this.unreadable.push(error),
       leaseMs: LEASE_MS,
       now: () => this.nowMs,
     });

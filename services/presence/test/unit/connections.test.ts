@@ -1,49 +1,24 @@
 import assert from "node:assert/strict";
-import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
-import { createConnections } from "../../src/core/connections.ts";
+import { type ConnectionNeeds, createConnections } from "../../src/core/connections.ts";
 import { Leases } from "../../src/core/leases.ts";
-import type { ConnectionStore, LiveConnection } from "../../src/ports.ts";
+import type { ConnectionStore, KnownGateways } from "../../src/ports.ts";
+import { connection, fakeChanges, fakeConnections, fakeLeft, loosePolicy } from "../support/fakes.ts";
 
-const connection = (connectionId: string, gatewayId: string, userId = "u1"): LiveConnection => ({
-  connectionId,
-  gatewayId,
-  userId,
-  sessionId: "s",
-  deviceId: connectionId,
-  platform: "PLATFORM_WEB",
-  codec: Codec.BINARY,
-  connectedAtMs: 1,
-});
-
-/** A store that holds what the test put there and counts the look-ups of leases. */
-function fakeStore(entries: LiveConnection[], leases: Map<string, string>) {
-  const asked: string[][] = [];
-  const store: ConnectionStore = {
-    add: async () => [{ connectionId: "old", gatewayId: "g1" }],
-    remove: async () => {},
-    renewLease: async (gatewayId, address) => {
-      const before = leases.has(gatewayId);
-      leases.set(gatewayId, address);
-      return before;
-    },
-    endLease: async (gatewayId) => void leases.delete(gatewayId),
-    addressesOf: async (ids) => {
-      asked.push([...ids]);
-      return new Map(ids.flatMap((id) => (leases.has(id) ? [[id, leases.get(id) ?? ""] as const] : [])));
-    },
-    connectionsOf: async (userIds) => entries.filter(({ userId }) => userIds.includes(userId)),
-    gatewaysSilentSince: async () => [],
-    sweep: async () => false,
-  };
-  return { store, asked };
-}
-
-const connectionsOver = (store: ConnectionStore, now: () => number) =>
-  createConnections({ store, leases: new Leases(store, now), changes: { mark: async () => {} }, leaseMs: 15_000, now });
+const connectionsOver = (store: ConnectionStore, now: () => number, more: Partial<ConnectionNeeds> = {}) =>
+  createConnections({
+    store,
+    leases: new Leases(store, now),
+    left: fakeLeft().store,
+    changes: fakeChanges().changes,
+    policy: loosePolicy,
+    leaseMs: 15_000,
+    now,
+    ...more,
+  });
 
 describe("connections", () => {
   it("leaves out connections of gateways without a lease", async () => {
-    const { store } = fakeStore([connection("c1", "g1"), connection("c2", "dead")], new Map([["g1", "a:1"]]));
+    const { store } = fakeConnections([connection("c1", "g1"), connection("c2", "dead")], new Map([["g1", "a:1"]]));
     const core = connectionsOver(store, () => 0);
     const { connections, gateways } = await core.locate(["u1", "u1"]);
     assert.deepEqual(
@@ -56,7 +31,7 @@ describe("connections", () => {
   it("believes a lease for a second and no longer", async () => {
     let now = 0;
     const leases = new Map([["g1", "a:1"]]);
-    const { store, asked } = fakeStore([connection("c1", "g1")], leases);
+    const { store, asked } = fakeConnections([connection("c1", "g1")], leases);
     const core = connectionsOver(store, () => now);
     await core.locate(["u1"]);
     leases.delete("g1");
@@ -68,7 +43,7 @@ describe("connections", () => {
 
   it("sees a gateway at once that had no lease a moment ago", async () => {
     const leases = new Map<string, string>();
-    const { store } = fakeStore([connection("c1", "g1")], leases);
+    const { store } = fakeConnections([connection("c1", "g1")], leases);
     const core = connectionsOver(store, () => 0);
     assert.equal((await core.locate(["u1"])).connections.length, 0);
     assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: true });
@@ -77,22 +52,43 @@ describe("connections", () => {
   });
 
   it("tells where the replaced connection is", async () => {
-    const { store } = fakeStore([], new Map([["g1", "a:1"]]));
+    const { store } = fakeConnections([], new Map([["g1", "a:1"]]));
     const core = connectionsOver(store, () => 0);
     assert.deepEqual(await core.connected(connection("new", "g2")), [
       { connectionId: "old", gatewayId: "g1", address: "a:1" },
     ]);
   });
 
-  it("sweeps in bounded turns", async () => {
-    const { store } = fakeStore([], new Map());
-    let steps = 0;
-    store.gatewaysSilentSince = async () => ["g1", "g2"];
-    store.sweep = async () => {
-      steps += 1;
-      return true;
+  it("tells the store which gateways live when it asks, and no more than it must", async () => {
+    const { store } = fakeConnections([], new Map([["g1", "a:1"]]));
+    const told: KnownGateways[] = [];
+    store.add = async (_, known) => {
+      told.push(known);
+      return told.length === 1 ? { ask: ["g1", "dead"] } : { displaced: [] };
     };
-    await connectionsOver(store, () => 0).sweep();
-    assert.ok(steps > 0 && steps <= 20, `${steps} steps`);
+    await connectionsOver(store, () => 0).connected(connection("new", "g2"));
+    assert.deepEqual(told, [
+      { alive: [], dead: [] },
+      { alive: ["g1"], dead: ["dead"] },
+    ]);
+  });
+
+  it("notes when the last live connection went, and marks every change", async () => {
+    const { store } = fakeConnections([], new Map([["g1", "a:1"]]));
+    const { store: left, left: gone } = fakeLeft();
+    const { changes, marked } = fakeChanges();
+    let others: string[] = ["g1"];
+    store.remove = async () => ({ removed: true, otherGatewayIds: others });
+    const connections = connectionsOver(store, () => 7_000, { left, changes });
+    await connections.connected(connection("c", "g1"));
+    await connections.disconnected("u1", "c");
+    assert.deepEqual([...gone], [], "he is still here by another device");
+    others = ["dead"];
+    await connections.disconnected("u1", "c2");
+    assert.deepEqual([...gone], [["u1", 7_000]]);
+    assert.deepEqual(marked, ["u1", "u1", "u1"]);
+    store.remove = async () => ({ removed: false, otherGatewayIds: [] });
+    await connectionsOver(store, () => 9_000, { left, changes }).disconnected("u1", "c2");
+    assert.deepEqual([...gone], [["u1", 7_000]], "a repeated report moves nothing");
   });
 });
