@@ -12,6 +12,7 @@ import { implement } from "@oceanchat/runtime/handlers";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
 import { openTestDoor } from "@oceanchat/runtime/testing";
 import { answers } from "@oceanchat/runtime/testing-public";
+import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
 import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { Redis } from "ioredis";
 import { eventually, type RunningPresence, startPresence } from "../support/running.ts";
@@ -24,6 +25,7 @@ const someone = () => id(++next);
 
 describe("statuses over Valkey and the store", () => {
   let servers: TestServers;
+  let toStore: Relay;
   let auth: Awaited<ReturnType<typeof openTestIssuer>>;
   let users: MeshDoor;
   let presence: RunningPresence;
@@ -41,7 +43,9 @@ describe("statuses over Valkey and the store", () => {
       verdicts: questions.map((question) => verdictOf(question)),
     });
     users = await openTestDoor([implement(UserMeshService, { checkPresence })]);
+    toStore = await openRelay(servers.mongodbUrl);
     const env = {
+      OCEANCHAT_MONGODB_URL: toStore.url,
       OCEANCHAT_AUTH_ADDRESSES: `127.0.0.1:${auth.port}`,
       OCEANCHAT_USER_ADDRESSES: `127.0.0.1:${users.port}`,
       OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS),
@@ -49,6 +53,17 @@ describe("statuses over Valkey and the store", () => {
     [presence, other] = await Promise.all([startPresence(servers, env), startPresence(servers, env)]);
     await presence.lease("g1");
     renewing = setInterval(() => void presence.lease("g1"), 500);
+    // Presence doesn't wait for the store when it starts.
+    for (const at of [presence, other]) {
+      await eventually(
+        () =>
+          at
+            .as(auth.tokenFor(viewer))
+            .setStatus({ status: Status.ONLINE })
+            .then(() => {}),
+        20_000,
+      );
+    }
   });
 
   after(async () => {
@@ -57,6 +72,7 @@ describe("statuses over Valkey and the store", () => {
     await users?.close(0);
     await auth?.close(0);
     redis?.disconnect();
+    await toStore?.close();
     await servers?.stop();
   });
 
@@ -209,12 +225,12 @@ describe("statuses over Valkey and the store", () => {
     const hidden = someone();
     await Promise.all([connect(user), connect(hidden)]);
     await set(hidden, Status.INVISIBLE);
-    await servers.kill("mongodb");
+    toStore.cut();
     await eventually(async () => assert.equal(await statusOf(user), Status.OFFLINE), 10_000);
     assert.equal(await statusOf(hidden), Status.OFFLINE);
     assert.equal((await presence.located(user, hidden)).length, 2, "deliveries go on");
     await disconnect(user);
-    await servers.untilReady("mongodb");
+    toStore.mend();
     await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 20_000);
     await eventually(async () => assert.notEqual((await look(user)).lastSeen, undefined), 5_000);
     assert.equal(await statusOf(hidden, hidden), Status.INVISIBLE);
