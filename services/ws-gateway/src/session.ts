@@ -39,12 +39,6 @@ export interface SessionWorld {
 const MAX_WAITING = 1024;
 const NOTHING = new Uint8Array(0);
 
-/** Since when a session is too slow for records, and what it is owed. */
-interface Lag {
-  readonly sinceMs: number;
-  readonly owed: OwedHints;
-}
-
 /** One connection of a device, whatever its transport: what comes goes to the router, what is delivered goes out. */
 export class Session implements Registered {
   readonly id: string;
@@ -63,7 +57,8 @@ export class Session implements Registered {
   #waiting: Uint8Array[] = [];
   #throttle: NodeJS.Timeout | undefined;
   #paused = false;
-  #lag: Lag | undefined;
+  /** What it is owed since it is too slow for records. */
+  #lag: OwedHints | undefined;
   #receivedBytes = 0;
   #heardMs: number;
 
@@ -157,7 +152,7 @@ export class Session implements Registered {
     } else if (hint.key === "") {
       counters.hinted++;
       this.#write(hint.packet.frame(this.#wire.framing));
-    } else if (!this.#lag.owed.owe(hint)) {
+    } else if (!this.#lag.owe(hint)) {
       this.close(closings.slow);
     }
   }
@@ -239,7 +234,7 @@ export class Session implements Registered {
   }
 
   #fallBehind(): void {
-    this.#lag = { sinceMs: this.#world.now(), owed: new OwedHints() };
+    this.#lag = new OwedHints(this.#world.now());
     this.#wire.onceSent(this.#caughtUp);
     this.#world.onLag(this);
   }
@@ -249,7 +244,7 @@ export class Session implements Registered {
     const lag = this.#lag;
     this.#lag = undefined;
     if (lag === undefined || this.#over) return;
-    for (const { packet } of lag.owed.all()) {
+    for (const { packet } of lag.all()) {
       this.#world.counters.hinted++;
       this.#write(packet.frame(this.#wire.framing));
     }
@@ -282,7 +277,12 @@ export class Session implements Registered {
   #settle(): void {
     if (this.#over) return;
     const { limits, now } = this.#world;
-    const waitMs = this.#throttle === undefined ? this.#allowance.waitMs(limits, now()) : 0;
+    const nowMs = now();
+    if (this.#allowance.isFlood(limits, nowMs)) {
+      this.close(closings.tooManyPackets);
+      return;
+    }
+    const waitMs = this.#throttle === undefined ? this.#allowance.waitMs(limits, nowMs) : 0;
     if (waitMs > 0) this.#throttle = setTimeout(this.#unthrottle, waitMs);
     const pause = this.#throttle !== undefined || this.#waiting.length > 0 || this.#inFlight >= limits.packetsInFlight;
     if (pause === this.#paused) return;

@@ -14,7 +14,13 @@ const MAX_KEYS = 1_024;
 
 /** The hints that a slow connection gets once it has caught up: the newest of each key. */
 export class OwedHints {
+  /** When it began to be too slow. */
+  readonly sinceMs: number;
   readonly #byKey = new Map<string, Hint>();
+
+  constructor(sinceMs: number) {
+    this.sinceMs = sinceMs;
+  }
 
   /** False when there are too many. */
   owe(hint: Hint): boolean {

@@ -87,6 +87,25 @@ describe("Session", () => {
     assert.equal(unread.wire.closedWith(), 1013);
   });
 
+  it("closes one who sends too many packets for too long, not one who pauses, nor one who sends too many bytes", () => {
+    const rates = { packetsPerSecond: 100, packetsBurst: 10, bytesPerSecond: 1_000, bytesBurst: 1_000, idleMs: 1e6 };
+    const [flood, bursts, large] = [setUp(rates), setUp(rates), setUp({ ...rates, packetsBurst: 1_000 })];
+    for (const { session } of [flood, bursts, large]) session.open();
+    for (let second = 0; second < 60; second++) {
+      for (const { clock } of [flood, bursts, large]) clock.nowMs = second * 1_000;
+      for (let i = 0; i < 120; i++) flood.receive("");
+      if (second % 5 === 0) for (let i = 0; i < 120; i++) bursts.receive("");
+      large.receive("x".repeat(5_000));
+    }
+    assert.deepEqual(
+      [flood, bursts, large].map(({ wire }) => wire.closedWith()),
+      [4429, undefined, undefined],
+    );
+    const atOnce = setUp(rates);
+    for (let i = 0; i < 3_000; i++) atOnce.receive("");
+    assert.equal(atOnce.wire.closedWith(), 4429);
+  });
+
   it("closes after silence, not while bytes come, nor while it doesn't read itself", () => {
     const { session, wire, clock, receive } = setUp({ packetsInFlight: 1 });
     session.open();
