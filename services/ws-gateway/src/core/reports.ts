@@ -52,6 +52,10 @@ export class Reports {
   readonly #queue = new Set<Entry>();
   /** What is left of reporting everything again. */
   readonly #all = new Set<Entry>();
+  /** Asked for everything while everything was being reported: what had been reported by then may be lost. */
+  #allAgain = false;
+  /** An answer that may have asked for everything didn't arrive. */
+  #unsure = false;
   #running = 0;
   #paused = false;
   #pauseMs = FIRST_PAUSE_MS;
@@ -88,7 +92,17 @@ export class Reports {
 
   /** Reports something about the gateway itself, once. Rejects when presence can't be told. */
   async tell(event: ReportEvent, key: string): Promise<void> {
-    this.#heard(await this.#options.presence.report(event, key));
+    let answer: Awaited<ReturnType<PresencePort["report"]>>;
+    try {
+      answer = await this.#options.presence.report(event, key);
+    } catch (error) {
+      // Presence asks for everything once. When that answer is lost, only the gateway can know that it may have been asked.
+      this.#unsure = true;
+      throw error;
+    }
+    const reportAll = answer.reportAll || this.#unsure;
+    this.#unsure = false;
+    this.#heard({ ...answer, reportAll });
   }
 
   /** Resolves when presence has heard everything. */
@@ -104,7 +118,10 @@ export class Reports {
 
   #remove(entry: Entry): void {
     this.#queue.delete(entry);
-    this.#all.delete(entry);
+    if (this.#all.delete(entry) && this.#all.size === 0 && this.#allAgain) {
+      this.#allAgain = false;
+      this.#options.onReportAll();
+    }
     this.#entries.delete(entry.subject.id);
     if (this.#entries.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -144,7 +161,9 @@ export class Reports {
 
   #heard({ replaced, reportAll }: Awaited<ReturnType<PresencePort["report"]>>): void {
     if (replaced.length > 0) this.#options.onReplaced(replaced);
-    if (reportAll && this.#all.size === 0) this.#options.onReportAll();
+    if (!reportAll) return;
+    if (this.#all.size === 0) this.#options.onReportAll();
+    else this.#allAgain = true;
   }
 
   /** One report that fails holds all back: they all go to the same place. */

@@ -160,9 +160,24 @@ describe("Reports", () => {
     assert.deepEqual(sent, ["lease lease", "connected a", "connected b", "lease lease"]);
     await answer();
     await answer(all);
-    await answer(all);
+    assert.equal(told.reportAll, 2, "what was reported before it was asked again may be lost");
+    await answer();
     assert.equal(told.reportAll, 2);
     await Promise.all(leases);
+  });
+
+  it("reports everything after an answer was lost that may have asked for it", async () => {
+    const { reports, told, answer, fail } = setUp();
+    const tell = () => reports.tell({ case: "lease", value: lease() }, "gateway");
+    const lost = tell();
+    await Promise.all([assert.rejects(lost), fail(shared.outcomeUnknown("no answer"))]);
+    assert.equal(told.reportAll, 0);
+    for (const expected of [1, 1]) {
+      const heard = tell();
+      await answer();
+      await heard;
+      assert.equal(told.reportAll, expected);
+    }
   });
 
   it("reports a connection once more whose report was on the way when everything was lost", async () => {
