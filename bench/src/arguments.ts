@@ -12,6 +12,8 @@ export interface Arguments {
   readonly direct: boolean;
   /** Trace some messages and show when each step of their way began and ended. */
   readonly hops: boolean;
+  /** Show every budget beside what was measured; without names, run what has budgets. */
+  readonly budgets: boolean;
   /** How often each scenario is run. */
   readonly runs: number;
   /** Where results are written. */
@@ -21,18 +23,22 @@ export interface Arguments {
 
 export const USAGE = `Measures OceanChat: opens sockets, sends, checks that nothing is lost, doubled or out of order.
 
-  node bench/src/main.ts [options] [scenario …]
+  oceanchat-bench [options] [scenario …]
 
-A scenario is a file, or the name of one in bench/scenarios; without any, all of those are run.
+A scenario is a file, or the name of one in bench/scenarios; without any, all of those are run. With --budgets: those that have
+budgets, and "history" (pages out of a million records) and "services" (how soon each is ready, and its memory).
+
+  --budgets           show every budget beside what was measured, met or missed
 
   --runs N            run each scenario N times and show min, median and max   (default 1)
   --endpoints FILE    use a running mesh: .oceanchat/endpoints.json is that of \`make up\`   (default: start one)
   --threads N         threads that the generator spreads its sockets over   (default 1)
   --direct            connect to the gateways themselves, not through the edge
   --hops              trace one message in twenty and show each step of their way; costs a little, needs its own mesh
-  --results FOLDER    where the figures go, as JSON   (default bench/results)
+  --results FOLDER    where the figures go, as JSON, and all of them as one HTML page   (default bench/results)
 
-The exit code is 1 when an acked message was lost, doubled, out of order, or anything else was wrong.
+The exit code is 1 when an acked message was lost, doubled, out of order, or anything else was wrong, and 2 when a budget was missed
+(with --budgets).
 `;
 
 /** Throws with a text for people when the command line is wrong. */
@@ -45,6 +51,7 @@ export function parseArguments(args: readonly string[]): Arguments {
       threads: { type: "string", default: "1" },
       endpoints: { type: "string" },
       direct: { type: "boolean", default: false },
+      budgets: { type: "boolean", default: false },
       hops: { type: "boolean", default: false },
       results: { type: "string" },
       help: { type: "boolean", default: false },
@@ -55,7 +62,7 @@ export function parseArguments(args: readonly string[]): Arguments {
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
     throw new Error(`--threads ${values.threads}: expected 1 to 16`);
-  const { endpoints, direct, hops, results, help } = values;
+  const { endpoints, direct, budgets, hops, results, help } = values;
   if (hops && endpoints !== undefined) throw new Error("--hops needs a mesh of its own: leave --endpoints out");
-  return { scenarios: positionals, endpoints, direct, hops, runs, threads, results, help };
+  return { scenarios: positionals, endpoints, direct, budgets, hops, runs, threads, results, help };
 }

@@ -29,6 +29,11 @@ export class Latencies {
     this.#histogram.recordValue(Math.min(microseconds, MAX_MICROSECONDS));
   }
 
+  /** Forgets everything. */
+  reset(): void {
+    this.#histogram.reset();
+  }
+
   /** All of it as a text, for another thread. */
   encode(): string {
     return encodeIntoCompressedBase64(this.#histogram);

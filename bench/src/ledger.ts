@@ -44,6 +44,8 @@ export class Ledger {
   readonly #placeOf: Int32Array;
   readonly #lastSeq: Int32Array;
   readonly #fetched: Uint8Array;
+  /** Whether it ever repeated a message: both tries may be answered. */
+  readonly #repeated: Uint8Array;
   readonly #violations = new Violations();
 
   constructor(conversations: readonly Conversation[], rows: Rows) {
@@ -55,6 +57,7 @@ export class Ledger {
     this.#placeOf = new Int32Array(connections);
     this.#lastSeq = new Int32Array(connections);
     this.#fetched = new Uint8Array(connections);
+    this.#repeated = new Uint8Array(connections);
     for (const [conversation, { members }] of conversations.entries()) {
       for (const [place, member] of members.entries()) {
         this.#conversationOf[member] = conversation;
@@ -118,6 +121,11 @@ export class Ledger {
     return true;
   }
 
+  /** A client sends a message once more. */
+  repeated(connection: number): void {
+    this.#repeated[connection] = 1;
+  }
+
   /** The connection was opened again: the order begins anew, and what it fetches may be pushed as well. */
   reopened(connection: number): void {
     this.#lastSeq[connection] = 0;
@@ -165,8 +173,7 @@ export class Ledger {
   #answered(message: number, connection: number, state: number): boolean {
     const known = message >= 0 && message < this.#rows.count;
     if (!known || this.#rows.sender(message) !== connection || this.#rows.state(message) !== UNANSWERED) {
-      // A repeat after a reconnect is answered twice when the first answer was under way.
-      if (known && this.#fetched[connection] === 1 && this.#rows.sender(message) === connection) return false;
+      if (known && this.#repeated[connection] === 1 && this.#rows.sender(message) === connection) return false;
       this.#violations.add("stray answer", `for message ${message}, to connection ${connection}`);
       return false;
     }

@@ -1,25 +1,34 @@
+#!/usr/bin/env node
 // make bench: runs scenarios against a mesh and says what came out.
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { cpus, release, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { type Arguments, parseArguments, USAGE } from "./arguments.ts";
-import { HopReceiver } from "./hops.ts";
-import { failures, table } from "./report.ts";
-import type { RunResult } from "./result.ts";
-import { runScenario } from "./run.ts";
+import { allMet, type BudgetRow, budgetRows, budgetTable, type Ran } from "./budgets.ts";
+import { EXTRA_ROWS } from "./extra-rows.ts";
+import { htmlPage } from "./html/page.ts";
+import { machine } from "./machine.ts";
+import { failures } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { parseScenario } from "./scenario-file.ts";
-import { runningTarget, startTarget, type Target } from "./target.ts";
+import { Session } from "./session.ts";
 
 const FOLDER = join(import.meta.dirname, "..");
 
-let stop: Target["stop"] | undefined;
+/** What was asked for: scenarios, and rows that need none. */
+interface Wanted {
+  readonly scenarios: readonly Scenario[];
+  readonly extra: readonly string[];
+}
+
+let session: Session | undefined;
 let signals = 0;
+const stopping = new AbortController();
 
 function onSignal(signal: NodeJS.Signals): void {
   signals += 1;
   if (signals === 1) process.stderr.write(`\n${signal}: stopping; once more forces it\n`);
-  const stopped = stop?.(signals > 1) ?? Promise.resolve();
+  stopping.abort();
+  const stopped = session?.stop(signals > 1) ?? Promise.resolve();
   stopped.then(
     () => process.exit(130),
     (error: unknown) => fail(error),
@@ -31,59 +40,61 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-async function readScenarios(names: readonly string[]): Promise<Scenario[]> {
+/** By name or file; without names all, or with --budgets those that have some. */
+async function wantedOf({ scenarios: names, budgets }: Arguments): Promise<Wanted> {
   const folder = join(FOLDER, "scenarios");
-  const all = (await readdir(folder)).filter((file) => file.endsWith(".json")).sort();
-  const wanted = names.length > 0 ? names : all;
-  return Promise.all(
-    wanted.map(async (name) => {
-      const own = [name, `${name}.json`].find((file) => all.includes(file));
-      const text = await readFile(own === undefined ? name : join(folder, own), "utf8");
-      return parseScenario(basename(name, ".json"), text);
-    }),
-  );
-}
-
-async function runAll(
-  target: Target,
-  hops: HopReceiver | undefined,
-  scenarios: readonly Scenario[],
-  asked: Arguments,
-): Promise<boolean> {
-  let good = true;
-  for (const scenario of scenarios) {
-    const runs: RunResult[] = [];
-    for (let number = 1; number <= asked.runs; number++) {
-      const say = (line: string): void => {
-        process.stderr.write(`${scenario.name} ${number}/${asked.runs}: ${line}\n`);
-      };
-      runs.push(await runScenario({ target, hops, scenario, direct: asked.direct, threads: asked.threads, say }));
-    }
-    process.stdout.write(
-      `${table(scenario, runs, { direct: asked.direct, store: target.store, threads: asked.threads })}\n`,
-    );
-    process.stdout.write(`figures: ${await keep(target, scenario, runs, asked)}\n`);
-    good &&= runs.every((run) => failures(run).length === 0);
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".json")).sort();
+  const read = async (name: string): Promise<Scenario> => {
+    const own = [name, `${name}.json`].find((file) => files.includes(file));
+    const text = await readFile(own === undefined ? name : join(folder, own), "utf8");
+    return parseScenario(basename(name, ".json"), text);
+  };
+  const extraNames = Object.keys(EXTRA_ROWS);
+  if (names.length > 0) {
+    const scenarios = await Promise.all(names.filter((name) => !extraNames.includes(name)).map(read));
+    return { scenarios, extra: names.filter((name) => extraNames.includes(name)) };
   }
-  return good;
+  const all = await Promise.all(files.map(read));
+  if (!budgets) return { scenarios: all, extra: [] };
+  const compared = new Set(all.flatMap((one) => one.budgets.flatMap(({ timesOf }) => timesOf ?? [])));
+  return { scenarios: all.filter(({ name, budgets: own }) => own.length > 0 || compared.has(name)), extra: extraNames };
 }
 
-/** Writes the figures and returns where. */
-async function keep(target: Target, scenario: Scenario, runs: readonly RunResult[], asked: Arguments): Promise<string> {
+/** Runs everything, those that need the same mesh together. */
+async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{ all: Ran[]; rows: BudgetRow[] }> {
+  const all: Ran[] = [];
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+  for (const sync of new Set(scenarios.map(({ natsSyncInterval }) => natsSyncInterval))) {
+    session = await Session.open(asked, sync, (opened) => {
+      session = opened;
+    });
+    for (const scenario of scenarios.filter(({ natsSyncInterval }) => natsSyncInterval === sync)) {
+      const ran = await session.run(scenario, say);
+      all.push(ran);
+      const file = await keep(
+        asked,
+        scenario.name,
+        "json",
+        `${JSON.stringify({ machine, ...session.how, ...ran }, null, 1)}\n`,
+      );
+      process.stdout.write(`${session.table(ran)}\nfigures: ${file}\n`);
+    }
+    await session.stop(false);
+    session = undefined;
+  }
+  const rows: BudgetRow[] = [];
+  for (const name of extra) rows.push(...((await EXTRA_ROWS[name]?.(asked.runs, say, stopping.signal)) ?? []));
+  return { all, rows };
+}
+
+/** Writes a result and returns where. */
+async function keep(asked: Arguments, name: string, kind: string, text: string): Promise<string> {
   const folder = asked.results ?? join(FOLDER, "results");
   await mkdir(folder, { recursive: true });
-  const time = new Date().toISOString();
-  const file = join(folder, `${time.replaceAll(":", "").slice(0, 17)}-${scenario.name}.json`);
-  const [cpu] = cpus();
-  const machine = {
-    cpu: cpu?.model ?? "unknown",
-    cpus: cpus().length,
-    memoryBytes: totalmem(),
-    kernel: release(),
-    node: process.version,
-  };
-  const how = { direct: asked.direct, store: target.store };
-  await writeFile(file, `${JSON.stringify({ time, machine, ...how, scenario, runs }, null, 2)}\n`);
+  const file = join(folder, `${new Date().toISOString().replaceAll(":", "").slice(0, 17)}-${name}.${kind}`);
+  await writeFile(file, text);
   return file;
 }
 
@@ -93,21 +104,17 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const scenarios = await readScenarios(asked.scenarios);
-  process.stderr.write(asked.endpoints === undefined ? "starting a mesh\n" : `using ${asked.endpoints}\n`);
-  const hops = asked.hops ? await HopReceiver.open() : undefined;
-  const target =
-    asked.endpoints === undefined
-      ? await startTarget(hops?.url, (given) => {
-          stop = given;
-        })
-      : await runningTarget(asked.endpoints);
-  try {
-    return (await runAll(target, hops, scenarios, asked)) ? 0 : 1;
-  } finally {
-    if (signals === 0) await target.stop();
-    hops?.close();
-  }
+  const { all, rows: extra } = await runAll(await wantedOf(asked), asked);
+  const rows = [...budgetRows(all), ...extra];
+  if (asked.budgets || extra.length > 0) process.stdout.write(`${budgetTable(rows)}\n`);
+  const facts = [
+    `${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}, Node ${machine.node}`,
+    `${asked.runs} runs each`,
+  ];
+  const page = htmlPage(all, extra, { time: new Date().toISOString(), facts });
+  process.stdout.write(`report: ${await keep(asked, "report", "html", page)}\n`);
+  if (!all.every(({ runs }) => runs.every((run) => failures(run).length === 0))) return 1;
+  return asked.budgets && !allMet(rows) ? 2 : 0;
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
@@ -115,7 +122,9 @@ main().then(
   (code) => {
     if (signals === 0) process.exit(code);
   },
-  (error: unknown) => {
-    if (signals === 0) fail(error); // else the handler above is stopping everything and ends the process
+  async (error: unknown) => {
+    if (signals > 0) return; // the handler above is stopping everything and ends the process
+    await session?.stop(false);
+    fail(error);
   },
 );

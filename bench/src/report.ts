@@ -143,11 +143,13 @@ function remarks(run: RunResult, prefix: string): string[] {
       ? `${ledger.acked} acked messages, each delivered once to everybody, in order (${ledger.deliveries} deliveries)`
       : `NOT CONSERVED, ${ledger.violations.total} violations:`;
   const sockets = Object.entries(gateways).map(([id, count]) => `${count} on ${id}`);
-  const [refused, closed] = [listed(run.errors), listed(run.closes)];
+  const [refused, unsynced, closed] = [listed(run.errors), listed(run.syncErrors), listed(run.closes)];
   return [
     `${prefix}${conserved}; sockets: ${sockets.join(", ")}; ${run.acrossGateways} conversations across gateways`,
     ...failures(run).map((line) => `  ${line}`),
     ...(refused === "" ? [] : [`  refused: ${refused}`]),
+    ...(run.repeats === 0 ? [] : [`  ${run.repeats} messages repeated that nothing had answered`]),
+    ...(unsynced === "" ? [] : [`  syncs refused and repeated: ${unsynced}`]),
     ...(closed === "" ? [] : [`  connections that ended: ${closed}`]),
     ...(behind.length > 0 ? [`  behind at the end, in records: ${behind.join(", ")}`] : []),
     ...(usage.restarted.length > 0 ? [`  restarted: ${usage.restarted.join(", ")}`] : []),

@@ -50,6 +50,10 @@ export interface RunResult {
   readonly storm: StormResult | undefined;
   /** Refusals by reason. */
   readonly errors: Readonly<Record<string, number>>;
+  /** The same of `sync`, which is sent again. */
+  readonly syncErrors: Readonly<Record<string, number>>;
+  /** Messages that were sent once more because nothing had answered them. */
+  readonly repeats: number;
   /** How often a gateway withheld records from a connection that reads too slowly. */
   readonly hints: number;
   /** Connections that ended by themselves, by why. */
@@ -99,6 +103,8 @@ export function resultOf(seen: Seen): RunResult {
     delivered: ended.deliveries - began.deliveries,
     ...latenciesOf(seen),
     errors: summed(results.map(({ errors }) => errors)),
+    syncErrors: summed(results.map(({ syncErrors }) => syncErrors)),
+    repeats: results.reduce((sum, { repeats }) => sum + repeats, 0),
     hints: results.reduce((sum, { hints }) => sum + hints, 0),
     closes: summed(results.map(({ closes }) => closes)),
     ledger: stage.audit.close(results.map(({ violations }) => violations)),

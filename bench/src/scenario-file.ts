@@ -28,6 +28,7 @@ export function parseScenario(name: string, text: string): Scenario {
     traffic: file.list("traffic").map(partIn),
     idleSockets: file.integer("idleSockets", 0, MAX_SOCKETS, 0),
     connect: file.choice("connect", ["edge", "gateways", "one gateway"], "edge"),
+    natsSyncInterval: file.has("natsSyncInterval") ? file.text("natsSyncInterval") : "",
     ...eventsIn(file),
     warmUpSeconds: file.integer("warmUpSeconds", 0, 600, 3),
     seconds: file.integer("seconds", 1, 3600),
@@ -100,7 +101,9 @@ function loadIn(fields: Fields): Load {
 
 function budgetIn(fields: Fields): Budget {
   const limit = (key: "atMost" | "atLeast") => (fields.has(key) ? { [key]: fields.number(key, 0, 1e12) } : {});
-  const budget = { name: fields.text("name"), figure: fields.text("figure"), ...limit("atMost"), ...limit("atLeast") };
+  const timesOf = fields.has("timesOf") ? { timesOf: fields.text("timesOf") } : {};
+  const named = { name: fields.text("name"), figure: fields.text("figure") };
+  const budget = { ...named, ...limit("atMost"), ...limit("atLeast"), ...timesOf };
   fields.end();
   return budget;
 }

@@ -55,6 +55,8 @@ export interface Budget {
   readonly figure: string;
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** The figure is divided by that of this scenario. */
+  readonly timesOf?: string;
 }
 
 /** One measurement, as a file in scenarios/ describes it. */
@@ -65,6 +67,8 @@ export interface Scenario {
   /** Users with a socket who take no part. */
   readonly idleSockets: number;
   readonly connect: Way;
+  /** NATS' `sync_interval` in the mesh that it needs; "": as the environment says. */
+  readonly natsSyncInterval: string;
   readonly slowReaders: SlowReaders | undefined;
   readonly churn: Churn | undefined;
   readonly storm: Storm | undefined;

@@ -47,10 +47,11 @@ const STORES = /mongod|secantusd-\w+/;
 
 /**
  * Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. It takes the fast store if `make
- * infra-fast` has built it and the environment names no other. Spans go to `otlpUrl`.
+ * infra-fast` has built it and the environment names no other. Spans go to `otlpUrl`;
+ * `natsSyncInterval` is NATS' own, as the environment says where it is "".
  */
 export async function startTarget(
-  otlpUrl: string | undefined,
+  { otlpUrl, natsSyncInterval }: { readonly otlpUrl: string | undefined; readonly natsSyncInterval: string },
   onStop: (stop: Target["stop"]) => void,
 ): Promise<Target> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
@@ -61,6 +62,8 @@ export async function startTarget(
   };
   onStop(stop);
   process.env.OCEANCHAT_STORE ??= existsSync(join(layoutOf().cargo, "bin/secantusd-rs")) ? "fast" : "embedded";
+  const syncBefore = process.env.OCEANCHAT_NATS_SYNC_INTERVAL;
+  if (natsSyncInterval !== "") process.env.OCEANCHAT_NATS_SYNC_INTERVAL = natsSyncInterval;
   const mesh = await startMesh({
     dataDir,
     ports: "free",
@@ -70,6 +73,8 @@ export async function startTarget(
       ends = given;
     },
   });
+  if (syncBefore === undefined) delete process.env.OCEANCHAT_NATS_SYNC_INTERVAL;
+  else process.env.OCEANCHAT_NATS_SYNC_INTERVAL = syncBefore;
   return targetOf(mesh.endpoints, join(dataDir, "run"), {
     stop,
     kill: async (instance) => {

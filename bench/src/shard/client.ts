@@ -18,6 +18,8 @@ export interface ClientEvents {
   stranger(id: string, seq: number, connection: number): void;
   accepted(requestId: number, seq: number, connection: number): void;
   failed(error: ErrorPacket, connection: number): void;
+  /** A `sync` was refused. */
+  syncFailed(client: Client, error: ErrorPacket): void;
   hinted(client: Client): void;
   synced(client: Client, page: SyncResponse): void;
   closed(client: Client, why: string): void;
@@ -35,6 +37,8 @@ export class Client implements ConnectionSink, PacketSink {
   cursor = "";
   /** What it has before it that it knows to have missed something; undefined: nothing. */
   missingAfter: number | undefined;
+  /** Syncs that were refused, one after another. */
+  refusals = 0;
   /** When it was connected last. */
   downSince = 0;
   readonly #events: ClientEvents;
@@ -53,6 +57,12 @@ export class Client implements ConnectionSink, PacketSink {
 
   get isOpen(): boolean {
     return this.#connection !== undefined;
+  }
+
+  /** Comes back at any URL. */
+  reopen(): Promise<void> {
+    this.#tries = Math.floor(Math.random() * this.plan.urls.length);
+    return this.open();
   }
 
   /** Connects and waits for `hello`. Each try goes to the next URL. */
@@ -132,8 +142,10 @@ export class Client implements ConnectionSink, PacketSink {
     if (event.case === "hello") {
       this.gatewayId = event.value.gatewayId;
       this.#hello?.resolve();
-    } else if (event.case === "error") this.#events.failed(event.value, this.plan.number);
-    else if (event.case === "hint") this.#events.hinted(this);
+    } else if (event.case === "error") {
+      if (event.value.requestId === SYNC_REQUEST) this.#events.syncFailed(this, event.value);
+      else this.#events.failed(event.value, this.plan.number);
+    } else if (event.case === "hint") this.#events.hinted(this);
     else if (event.case === "syncPage") this.#events.synced(this, event.value);
   }
 }

@@ -71,6 +71,10 @@ export interface ShardResult {
   readonly violations: ViolationSummary;
   /** Refusals by reason. */
   readonly errors: Readonly<Record<string, number>>;
+  /** The same of `sync`, which is sent again. */
+  readonly syncErrors: Readonly<Record<string, number>>;
+  /** Messages that were sent once more because nothing had answered them. */
+  readonly repeats: number;
   readonly hints: number;
   /** Connections that ended by themselves, by why. */
   readonly closes: Readonly<Record<string, number>>;

@@ -12,6 +12,10 @@ const TRY_AGAIN_MS = 500;
 const PAGE = 200;
 const MAX_PAGES = 1_000;
 const ANSWER_MS = 15_000;
+/** After this time a `sync` that nothing answers is sent again. */
+const SYNC_AGAIN_MS = 10_000;
+/** The longest pause between tries, but for what the server asks for. */
+const MAX_PAUSE_MS = 8_000;
 /** Pages that are fetched at the same time. */
 const AT_ONCE = 16;
 
@@ -36,6 +40,9 @@ export class Resume {
   readonly #conversationOf: ReadonlyMap<number, string>;
   /** Clients that are not connected, or have not got yet what they missed. */
   readonly #behind = new Set<Client>();
+  /** By client: when its `sync` is sent again; who waits for it to have everything. */
+  readonly #timers = new Map<Client, NodeJS.Timeout>();
+  readonly #told = new Map<Client, () => void>();
   readonly #waiting: (() => void)[] = [];
   #fetching = 0;
 
@@ -50,8 +57,13 @@ export class Resume {
     return this.#behind.size;
   }
 
+  isBehind(client: Client): boolean {
+    return this.#behind.has(client);
+  }
+
   /** A connection has ended by itself. */
   closed(client: Client): void {
+    clearTimeout(this.#timers.get(client));
     client.downSince = this.#tools.clock();
     this.missed(client);
     this.#behind.add(client);
@@ -63,31 +75,62 @@ export class Resume {
     client.missingAfter ??= this.#tools.ledger.lastSeq(client.plan.number);
   }
 
-  /** Has a client ask for what it missed. */
-  catchUp(client: Client): void {
+  /** Has a client ask for what it missed; resolves when it has it, or will never have. */
+  catchUp(client: Client): Promise<void> {
     this.#behind.add(client);
     if (client.downSince === 0) client.downSince = this.#tools.clock();
-    client.sync();
+    this.#sync(client);
+    return new Promise((resolve) => this.#told.set(client, resolve));
+  }
+
+  /** A `sync` was refused: it is sent again, later each time. */
+  refused(client: Client, pauseMs: number): void {
+    clearTimeout(this.#timers.get(client));
+    client.refusals += 1;
+    const pause = Math.max(pauseMs, Math.min(MAX_PAUSE_MS, TRY_AGAIN_MS * 2 ** client.refusals));
+    const timer = setTimeout(() => this.#sync(client), pause * (0.5 + Math.random()));
+    this.#timers.set(client, timer);
+  }
+
+  /** Forgets the times of before: setting up is not coming back. */
+  forget(): void {
+    this.caughtUp.reset();
+  }
+
+  /** Ends all waiting. */
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
   /** An answer to `sync`. */
   synced(client: Client, page: SyncResponse): void {
+    clearTimeout(this.#timers.get(client));
     client.cursor = page.cursor;
+    client.refusals = 0;
     const mine = this.#conversationOf.get(client.plan.number);
     const moved = page.conversations.find(({ conversationId }) => conversationId === mine);
     if (moved !== undefined && client.missingAfter !== undefined) {
       this.#fetch(client, moved.conversationId, client.missingAfter, Number(moved.headSeq), page.hasMore);
-    } else if (page.hasMore) client.sync();
+    } else if (page.hasMore) this.#sync(client);
     else this.#done(client);
   }
 
+  #sync(client: Client): void {
+    client.sync();
+    clearTimeout(this.#timers.get(client));
+    this.#timers.set(
+      client,
+      setTimeout(() => this.#sync(client), SYNC_AGAIN_MS),
+    );
+  }
+
   #reopen(client: Client, attempt: number): void {
-    client.open().then(
+    client.reopen().then(
       () => {
         this.connected.add(this.#tools.clock() - client.downSince);
         this.#tools.ledger.reopened(client.plan.number);
         this.#tools.traffic.repeat(client);
-        client.sync();
+        this.#sync(client);
       },
       (error: unknown) => {
         if (attempt < MAX_TRIES) {
@@ -101,7 +144,7 @@ export class Resume {
     this.#fetchAll(client, conversationId, after, head).then(
       () => {
         client.missingAfter = undefined;
-        if (hasMore) client.sync();
+        if (hasMore) this.#sync(client);
         else this.#done(client);
       },
       (error: unknown) => this.#tools.ledger.lost(client.plan.number, `can't fetch what it missed: ${error}`),
@@ -144,6 +187,8 @@ export class Resume {
     if (client.downSince > 0) this.caughtUp.add(this.#tools.clock() - client.downSince);
     client.downSince = 0;
     this.#behind.delete(client);
+    this.#told.get(client)?.();
+    this.#told.delete(client);
   }
 }
 

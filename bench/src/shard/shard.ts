@@ -29,6 +29,7 @@ export class Shard implements ClientEvents {
   readonly #traffic: Traffic;
   readonly #resume: Resume;
   readonly #closes = new Tally();
+  readonly #syncErrors = new Tally();
   readonly #connecting = new Latencies();
   #hints = 0;
   #ending = false;
@@ -50,18 +51,18 @@ export class Shard implements ClientEvents {
 
   /** Opens all sockets. */
   async connect(pace: Pace, told: (open: number) => void): Promise<void> {
+    const talking = this.#talking();
     let open = 0;
     await paced([...this.#clients.values()], pace, async (client) => {
       await this.#open(client);
       told(++open);
+      // Who resumes has asked before: what came until now is not missed later.
+      if (this.#plan.resumes && talking.has(client.plan.number)) await this.#resume.catchUp(client);
     });
+    this.#resume.forget();
     this.#heartbeats = setInterval(() => {
       for (const client of this.#clients.values()) client.heartbeat();
     }, HEARTBEAT_MS);
-    if (!this.#plan.resumes) return;
-    // Who resumes has asked before: what came until now is not missed later.
-    const talking = new Set(this.#plan.conversations.flatMap(({ members }) => members));
-    for (const client of this.#clients.values()) if (talking.has(client.plan.number)) this.#resume.catchUp(client);
   }
 
   /** Begins with the load and resolves when it ends. */
@@ -88,14 +89,16 @@ export class Shard implements ClientEvents {
   /** Has clients that miss something ask for it. */
   catchUp(): void {
     for (const client of this.#clients.values()) {
-      if (client.isOpen && client.missingAfter !== undefined) this.#resume.catchUp(client);
+      if (client.isOpen && client.missingAfter !== undefined && !this.#resume.isBehind(client)) {
+        void this.#resume.catchUp(client);
+      }
     }
   }
 
   /** Has idle clients go and come back, so many a second, until it is told 0. */
   churn(perSecond: number): void {
     clearInterval(this.#churning);
-    const talking = new Set(this.#plan.conversations.flatMap(({ members }) => members));
+    const talking = this.#talking();
     const idle = [...this.#clients.values()].filter(({ plan }) => !talking.has(plan.number));
     if (perSecond === 0 || idle.length === 0) return;
     let next = 0;
@@ -122,6 +125,8 @@ export class Shard implements ClientEvents {
       },
       violations: this.#ledger.violations(),
       errors: this.#traffic.errors.counts(),
+      syncErrors: this.#syncErrors.counts(),
+      repeats: this.#traffic.repeats,
       hints: this.#hints,
       closes: this.#closes.counts(),
       gateways: gateways.counts(),
@@ -139,6 +144,7 @@ export class Shard implements ClientEvents {
     this.#ending = true;
     clearInterval(this.#heartbeats);
     clearInterval(this.#churning);
+    this.#resume.close();
     for (const client of this.#clients.values()) client.close();
   }
 
@@ -162,6 +168,11 @@ export class Shard implements ClientEvents {
     this.#traffic.failed(error, connection);
   }
 
+  syncFailed(client: Client, { reason, retryAfter }: ErrorPacket): void {
+    this.#syncErrors.add(reason);
+    this.#resume.refused(client, Number(retryAfter?.seconds ?? 0) * 1000);
+  }
+
   hinted(client: Client): void {
     this.#hints += 1;
     this.#resume.missed(client);
@@ -176,6 +187,11 @@ export class Shard implements ClientEvents {
     this.#closes.add(why);
     if (this.#plan.resumes) this.#resume.closed(client);
     else this.#ledger.lost(client.plan.number, why);
+  }
+
+  /** Those who are in a conversation. */
+  #talking(): ReadonlySet<number> {
+    return new Set(this.#plan.conversations.flatMap(({ members }) => members));
   }
 
   #road(conversations: readonly number[]): Road {

@@ -12,8 +12,10 @@ import type { ShardPlan, ShardTimes } from "./plan.ts";
 /** gRPC codes after which a message may be in the log all the same. */
 const UNCERTAIN: ReadonlySet<number> = new Set([1, 2, 4, 13]);
 const PAUSE_AFTER_ERROR_MS = 100;
-/** Own messages that a client which resumes keeps in mind; those that are answered are forgotten first. */
+/** Own messages that a client keeps in mind to repeat them; those that are answered are forgotten first. */
 const MAX_KEPT = 2_000;
+/** How long a client waits before it repeats what was answered for no message in particular. */
+const REPEAT_MS = 1_000;
 
 /** Called with every answer: the next message of the conversation may go after a pause. */
 export type OnAnswer = (conversation: number, pauseMs: number) => void;
@@ -35,6 +37,9 @@ export class Traffic {
   readonly #turns: Uint32Array;
   readonly #slow: ReadonlySet<number>;
   readonly #kept = new Map<number, number[]>();
+  readonly #repeating = new Set<number>();
+  /** Messages that were sent once more because nothing had answered them. */
+  repeats = 0;
   #times: ShardTimes | undefined;
   #now = 0;
 
@@ -72,7 +77,7 @@ export class Traffic {
     const sender = writers[turn % writers.length] ?? 0;
     const message = this.#ledger.send(conversation, sender, intended);
     if (message === undefined) return false;
-    if (this.#plan.resumes) this.#keep(sender, message);
+    this.#keep(sender, message);
     const frame = this.#templates[conversation]?.frame(message);
     if (frame !== undefined) this.#clients.get(sender)?.sendFrame(frame);
     if (this.#isTimed(intended)) this.lag.add(this.#clock() - intended);
@@ -84,6 +89,8 @@ export class Traffic {
     const { number } = client.plan;
     for (const message of this.#kept.get(number) ?? []) {
       if (!this.#ledger.isUnanswered(message)) continue;
+      this.#ledger.repeated(number);
+      this.repeats += 1;
       const frame = this.#templates[this.#ledger.conversationOf(message)]?.frame(message);
       if (frame !== undefined) client.sendFrame(frame);
     }
@@ -99,8 +106,9 @@ export class Traffic {
 
   failed({ requestId, code, reason, retryAfter }: ErrorPacket, connection: number): void {
     this.errors.add(reason);
+    if (requestId === 0) this.#repeatLater(connection);
     const message = messageOf(requestId);
-    if (message < 0) return; // of something else than a message, or of the gateway, which doesn't read packets
+    if (message < 0) return;
     if (!this.#ledger.refuse(message, connection, !UNCERTAIN.has(code))) return;
     const asked = retryAfter === undefined ? 0 : Number(retryAfter.seconds) * 1000 + retryAfter.nanos / 1e6;
     this.onAnswer(this.#ledger.conversationOf(message), Math.max(PAUSE_AFTER_ERROR_MS, asked));
@@ -120,6 +128,20 @@ export class Traffic {
 
   stranger(id: string, seq: number, connection: number): void {
     this.#ledger.stranger(`${id}, seq ${seq}, to connection ${connection}`);
+  }
+
+  /** The gateway doesn't read packets: its errors don't say which one they are about, so all that wait are repeated. */
+  #repeatLater(connection: number): void {
+    const client = this.#clients.get(connection);
+    if (client === undefined || this.#repeating.has(connection)) return;
+    this.#repeating.add(connection);
+    setTimeout(
+      () => {
+        this.#repeating.delete(connection);
+        this.repeat(client);
+      },
+      REPEAT_MS * (0.5 + Math.random()),
+    ).unref();
   }
 
   #isTimed(intended: number): boolean {

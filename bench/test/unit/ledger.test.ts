@@ -199,6 +199,16 @@ describe("the ledger", () => {
     ]);
   });
 
+  it("lets both tries of a repeated message be answered", () => {
+    const ledger = new Account(CONVERSATIONS);
+    const message = sent(ledger, 0, 0);
+    ledger.repeated(0);
+    assert.ok(ledger.ack(message, 0, 1));
+    assert.equal(ledger.ack(message, 0, 1), false);
+    ledger.deliver(message, 1, 1);
+    assert.deepEqual(kindsOf(ledger), []);
+  });
+
   it("finds a connection that was lost", () => {
     const ledger = new Account(CONVERSATIONS);
     ledger.lost(3, "1013 slow reader");

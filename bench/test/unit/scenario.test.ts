@@ -36,6 +36,7 @@ describe("a scenario file", () => {
       traffic: [{ name: "direct", ...part, textBytes: 100 }],
       idleSockets: 0,
       connect: "edge",
+      natsSyncInterval: "",
       slowReaders: undefined,
       churn: undefined,
       storm: undefined,
