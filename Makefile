@@ -5,6 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SERVICE ?=
+BENCH ?=
 
 # The project's own Node (24), whatever the machine has; npm may run on an older one.
 NODE := node_modules/.bin/node
@@ -72,8 +73,8 @@ generate: install ## Write gen/ from proto/
 	$(NODE) infra/src/generate.ts
 
 .PHONY: bench
-bench: install ## Measure the message path
-	@exec $(NODE) bench/src/main.ts
+bench: install ## Measure everything that has a budget, budget beside figure (about 12 minutes); BENCH="--runs 3" and the like
+	@exec $(NODE) bench/src/main.ts --budgets $(BENCH)
 
 .PHONY: bench-log
 bench-log: install ## Measure the message log on the fast store (make infra-fast), each figure beside its ceiling

@@ -147,18 +147,10 @@ describe("paced work", () => {
 
 describe("the command line", () => {
   it("has defaults", () => {
-    assert.deepEqual(parseArguments([]), {
-      ...{
-        scenarios: [],
-        endpoints: undefined,
-        direct: false,
-        hops: false,
-        runs: 1,
-        threads: 1,
-        results: undefined,
-        help: false,
-      },
-    });
+    const { scenarios, endpoints, results, runs, threads, ...flags } = parseArguments([]);
+    assert.deepEqual({ scenarios, endpoints, results }, { scenarios: [], endpoints: undefined, results: undefined });
+    assert.deepEqual({ runs, threads }, { runs: 1, threads: 1 });
+    assert.deepEqual(flags, { direct: false, budgets: false, hops: false, help: false });
   });
 
   it("takes everything it says", () => {
@@ -168,6 +160,7 @@ describe("the command line", () => {
       "--threads",
       "2",
       "--direct",
+      "--budgets",
       "--endpoints",
       "e.json",
       "--results",
@@ -180,6 +173,7 @@ describe("the command line", () => {
         scenarios: ["a", "b.json"],
         endpoints: "e.json",
         direct: true,
+        budgets: true,
         hops: false,
         runs: 3,
         threads: 2,
