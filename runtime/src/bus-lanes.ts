@@ -116,11 +116,7 @@ export class Lanes<T extends LaneMessage> {
     }
     const { lingerMs, maxBatch } = this.#rules;
     if (lingerMs > 0 && !lane.due && lane.failures === 0 && lane.queue.length < maxBatch) {
-      lane.timer ??= setTimeout(() => {
-        lane.timer = undefined;
-        lane.due = true;
-        this.#schedule(lane);
-      }, lingerMs);
+      lane.timer ??= setTimeout(() => this.#lingered(), lingerMs);
       return;
     }
     clearTimeout(lane.timer);
@@ -128,6 +124,17 @@ export class Lanes<T extends LaneMessage> {
     this.#ready.add(lane);
     // Not at once: what the same packet brought belongs into the same batch.
     this.#soon ??= setImmediate(() => this.#pump());
+  }
+
+  /** All lanes that wait for fuller batches go with the one that has waited longest: what they do at once may be done together. */
+  #lingered(): void {
+    for (const lane of this.#lanes.values()) {
+      if (lane.timer === undefined || lane.blocked) continue;
+      clearTimeout(lane.timer);
+      lane.timer = undefined;
+      lane.due = true;
+      this.#schedule(lane);
+    }
   }
 
   #pump(): void {

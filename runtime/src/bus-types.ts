@@ -57,7 +57,7 @@ export interface ConsumeOptions {
   laneOf(message: StoredMessage): number | string;
   /** The largest batch. */
   readonly maxBatch: number;
-  /** How long a lane waits for a fuller batch, in milliseconds. Default 0. */
+  /** How long a lane waits for a fuller batch at most, in milliseconds; all lanes that wait go at the same time. Default 0. */
   readonly lingerMs?: number;
   /**
    * How many messages this process holds at most, handled or waiting; the memory for that many of the largest must be

@@ -94,6 +94,29 @@ describe("Lanes", () => {
     assert.deepEqual(sizes, [4, 2]);
   });
 
+  it("lets lanes that wait go with the one that has waited longest, but none that has failed", async () => {
+    const begun: string[] = [];
+    let failures = 1;
+    const { fill, all } = lanesOf(4, {
+      lingerMs: 40,
+      retryDelayMs: () => 100,
+      handle: async (batch) => {
+        begun.push(names(batch).join());
+        if (batch[0]?.lane === "f" && failures-- > 0) throw new Error("the database is down");
+      },
+    });
+    fill("f", 1);
+    while (begun.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const since = performance.now();
+    fill("a", 2);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    fill("b", 1);
+    while (begun.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(begun, ["f0", "a0,a1", "b0"]);
+    assert.ok(performance.now() - since < 95, "b has not waited for 40 ms of its own, and f still waits");
+    await all;
+  });
+
   it("tries a failed batch again in the same order while other lanes go on", async () => {
     const seen: string[] = [];
     let failures = 3;

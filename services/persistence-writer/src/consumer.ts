@@ -4,6 +4,7 @@ import type { Bus, Consumption, Delivered, Outcome } from "@oceanchat/runtime/bu
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { type WritableEntry, writableEntry } from "./core/entry.ts";
+import { joinedWrites } from "./core/joined.ts";
 import type { Progress } from "./core/progress.ts";
 import type { WriterCore, Written } from "./core.ts";
 import { RecordRefusedError } from "./errors.ts";
@@ -29,6 +30,7 @@ export async function consumeLog(
   log: Host["log"],
 ): Promise<Consumption> {
   const stream = streamOf(LogEntrySchema);
+  const joined = joinedWrites(core, MAX_BATCH);
   const laneOf = ({ subject }: { readonly subject: string }) =>
     Number(stream.parse(subject)?.tokens.partition ?? 0) % LANES;
   await bus.ensureConsumer(LogEntrySchema, {
@@ -50,7 +52,7 @@ export async function consumeLog(
       const [first] = batch;
       const lane = first === undefined ? 0 : laneOf(first);
       progress.began(lane, first?.time.getTime() ?? 0);
-      const outcomes = await handleBatch(core, log, batch);
+      const outcomes = await handleBatch(joined, log, batch);
       progress.ended(lane, batch.length);
       return outcomes;
     },

@@ -7,6 +7,8 @@ import { RecordRefusedError } from "./errors.ts";
 
 /** The durable consumer's name. */
 export const SEARCH_CONSUMER = "search-index";
+/** How long a message waits for others: nobody looks for what he has just read, and a fuller batch costs the store less. */
+const LINGER_MS = 1000;
 const LANES = 2;
 const MAX_BATCH = 500;
 const MAX_IN_FLIGHT = 2000;
@@ -29,8 +31,7 @@ export async function consumeForSearch(bus: Bus, index: SearchIndex): Promise<Co
     lanes: LANES,
     laneOf: ({ subject }) => Number(stream.parse(subject)?.tokens.partition ?? 0) % LANES,
     maxBatch: MAX_BATCH,
-    // Nobody waits for it, and a fuller batch costs less.
-    lingerMs: 200,
+    lingerMs: LINGER_MS,
     maxInFlight: MAX_IN_FLIGHT,
     handle: async (batch) => {
       const records = batch.flatMap((message) => entryOf(message)?.record ?? []);
