@@ -85,7 +85,7 @@ function connectionFigures(run: RunResult): Figure[] {
 
 /** CPU per accepted message, per delivery, and memory of each process, the one that costs most first. */
 function usageFigures(run: RunResult): Figure[] {
-  const { usage, idle, acked, delivered } = run;
+  const { usage, idle, acked, delivered, recipients } = run;
   const processes = usage.processes.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
   const total = processes.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
   const micros = (seconds: number, count: number): number => (count === 0 ? Number.NaN : (seconds * 1e6) / count);
@@ -95,6 +95,7 @@ function usageFigures(run: RunResult): Figure[] {
       : [
           figure("cpu.message", "CPU in all", "µs/msg", 0, micros(total, acked)),
           figure("cpu.delivery", "CPU in all", "µs/delivery", 1, micros(total, delivered)),
+          figure("cpu.recipient", "CPU in all", "µs/recipient", 1, micros(total, recipients)),
           ...processes.map(({ name, cpuSeconds }) =>
             figure(`cpu.message.${name}`, `CPU ${name}`, "µs/msg", 0, micros(cpuSeconds, acked)),
           ),

@@ -5,6 +5,7 @@ import type { LedgerSummary } from "./ledger.ts";
 import type { Measured } from "./measure.ts";
 import type { Series } from "./monitor.ts";
 import type { Prepared } from "./prepare.ts";
+import { membersOf } from "./scenario.ts";
 import type { ShardResult } from "./shard/plan.ts";
 import type { Stage } from "./stage.ts";
 import type { StormResult } from "./storm.ts";
@@ -35,6 +36,8 @@ export interface RunResult {
   /** In the measured time. */
   readonly acked: number;
   readonly delivered: number;
+  /** Accepted messages times the members that each was for, with a socket or without. */
+  readonly recipients: number;
   readonly parts: readonly PartResult[];
   /** Of all parts together. */
   readonly ack: Timed;
@@ -101,6 +104,10 @@ export function resultOf(seen: Seen): RunResult {
     seconds: (ended.atMs - began.atMs) / 1000,
     acked: ended.acked - began.acked,
     delivered: ended.deliveries - began.deliveries,
+    recipients: stage.options.scenario.traffic.reduce(
+      (sum, { conversations }, part) => sum + ackedOf(seen, part) * (membersOf(conversations) - 1),
+      0,
+    ),
     ...latenciesOf(seen),
     errors: summed(results.map(({ errors }) => errors)),
     syncErrors: summed(results.map(({ syncErrors }) => syncErrors)),
@@ -119,7 +126,11 @@ export function resultOf(seen: Seen): RunResult {
   };
 }
 
-function latenciesOf({ stage, results, began, ended }: Seen) {
+const ackedOf = ({ began, ended }: Seen, part: number): number =>
+  (ended.parts[part]?.acked ?? 0) - (began.parts[part]?.acked ?? 0);
+
+function latenciesOf(seen: Seen) {
+  const { stage, results, began, ended } = seen;
   const merged = (texts: readonly string[]): Timed => {
     const all = new Latencies();
     for (const text of texts) all.addEncoded(text);
@@ -138,7 +149,7 @@ function latenciesOf({ stage, results, began, ended }: Seen) {
     ...{ connect: of("connect"), reconnect: of("reconnect"), resume: of("resume") },
     parts: stage.options.scenario.traffic.map(({ name }, part) => ({
       name,
-      acked: (ended.parts[part]?.acked ?? 0) - (began.parts[part]?.acked ?? 0),
+      acked: ackedOf(seen, part),
       delivered: (ended.parts[part]?.deliveries ?? 0) - (began.parts[part]?.deliveries ?? 0),
       ack: partsOf("ack", part),
       delivery: partsOf("delivery", part),

@@ -17,6 +17,7 @@ describe("the figures of a run", () => {
       ["delivered", 2000],
       ["ack.p50", 4],
       ["cpu.message", 250],
+      ["cpu.recipient", 12.5],
       ["cpu.delivery.message-1", 25],
       ["rss.peak.message-1", 120],
       ["gatewayKiBPerSocket", 5],

@@ -25,7 +25,7 @@ export function run(acked: number, ackMs: number, wrong = false): RunResult {
     processes: [{ ...process, cpuSeconds: 0.5 }],
   };
   return {
-    ...{ startedAt: "2026-01-01T00:00:00Z", seconds: 10, acked, delivered: acked * 10 },
+    ...{ startedAt: "2026-01-01T00:00:00Z", seconds: 10, acked, delivered: acked * 10, recipients: acked * 20 },
     parts: [{ name: "direct", acked, delivered: acked * 10, ack: timed(ackMs), delivery: timed(ackMs * 2) }],
     ...{ ack: timed(ackMs), delivery: timed(ackMs * 2), baseline: timed(), lag: timed(0.1) },
     ...{ connect: timed(5), reconnect: timed(), resume: timed(), storm: undefined },
