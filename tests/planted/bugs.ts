@@ -103,4 +103,49 @@ export const plantedBugs: readonly PlantedBug[] = [
     test: { spec: "tests/log/membership.test.ts", name: "read exactly what lies within their memberships" },
     says: /C6/,
   },
+  {
+    name: "one-device-takes-all",
+    harm: "When one device goes, its user looks offline and gets nothing on his others.",
+    changes: [
+      {
+        file: "services/presence/src/store/connection-scripts.ts",
+        find: "local answer = {redis.call('HDEL', KEYS[1], ARGV[1])}",
+        replace: "local answer = {redis.call('DEL', KEYS[1])}",
+      },
+    ],
+    test: { spec: "tests/presence/truth.test.ts", name: "equals reality after whatever happens" },
+    says: /presence isn't true/,
+  },
+  {
+    name: "lost-and-not-asked-for",
+    harm: "After Redis has lost everything, those who are connected look offline until they connect again.",
+    changes: [
+      {
+        file: "services/presence/src/core/connections.ts",
+        find: "return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs)) };",
+        replace: "await store.renewLease(gatewayId, address, leaseMs);\n      return { reportAll: false };",
+      },
+    ],
+    test: { spec: "tests/presence/truth.test.ts", name: "equals reality after whatever happens" },
+    says: /presence isn't true/,
+  },
+  {
+    name: "dead-gateways-count",
+    harm: "Whoever was connected to a gateway that died looks online for ever.",
+    changes: [
+      {
+        file: "services/presence/src/core/leases.ts",
+        find: "    return answer;\n  }\n\n  /** Some of those",
+        replace:
+          '    for (const gatewayId of unknown) if (!answer.has(gatewayId)) answer.set(gatewayId, "127.0.0.1:1");\n    return answer;\n  }\n\n  /** Some of those',
+      },
+      {
+        file: "services/presence/src/core/sweep.ts",
+        find: "    if (living.has(gateway.gatewayId)) continue;",
+        replace: "    if (living.size >= 0) continue;",
+      },
+    ],
+    test: { spec: "tests/presence/truth.test.ts", name: "equals reality after whatever happens" },
+    says: /presence isn't true/,
+  },
 ];
