@@ -20,6 +20,18 @@ export interface BudgetRow {
   readonly verdict: "met" | "missed" | "not measured" | "NOT CONSERVED";
 }
 
+/** In which order budgets are shown, by how names begin; others come last. */
+const ORDER = ["one-to-one-200", "mixed", "one-to-one", "fanout", "group", "recipients", "slow", "storm"];
+
+/** Scenarios in the order of their budgets. */
+export function inOrder<T extends { readonly name: string }>(scenarios: readonly T[]): T[] {
+  const place = ({ name }: T): number => {
+    const found = ORDER.findIndex((start) => name.startsWith(start));
+    return found < 0 ? ORDER.length : found;
+  };
+  return scenarios.toSorted((a, b) => place(a) - place(b) || a.name.localeCompare(b.name, "en", { numeric: true }));
+}
+
 /** The rows of all scenarios, in their order. */
 export function budgetRows(all: readonly Ran[]): BudgetRow[] {
   return all.flatMap((ran) => ran.scenario.budgets.map((budget) => scenarioRow(budget, ran, all)));

@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Arguments, parseArguments, USAGE } from "./arguments.ts";
-import { allMet, type BudgetRow, budgetRows, budgetTable, type Ran } from "./budgets.ts";
+import { allMet, type BudgetRow, budgetRows, budgetTable, inOrder, type Ran } from "./budgets.ts";
 import { EXTRA_ROWS } from "./extra-rows.ts";
 import { htmlPage } from "./html/page.ts";
 import { machine } from "./machine.ts";
@@ -54,11 +54,15 @@ async function wantedOf({ scenarios: names, budgets }: Arguments): Promise<Wante
     const scenarios = await Promise.all(names.filter((name) => !extraNames.includes(name)).map(read));
     return { scenarios, extra: names.filter((name) => extraNames.includes(name)) };
   }
-  const all = await Promise.all(files.map(read));
+  const all = inOrder(await Promise.all(files.map(read)));
   if (!budgets) return { scenarios: all, extra: [] };
   const compared = new Set(all.flatMap((one) => one.budgets.flatMap(({ timesOf }) => timesOf ?? [])));
   return { scenarios: all.filter(({ name, budgets: own }) => own.length > 0 || compared.has(name)), extra: extraNames };
 }
+
+/** Scenarios of which this is the same can run on one mesh. */
+const meshOf = ({ natsSyncInterval, freshMesh, name }: Scenario): string =>
+  `${natsSyncInterval} ${freshMesh ? name : ""}`;
 
 /** Runs everything, those that need the same mesh together. */
 async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{ all: Ran[]; rows: BudgetRow[] }> {
@@ -66,11 +70,12 @@ async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  for (const sync of new Set(scenarios.map(({ natsSyncInterval }) => natsSyncInterval))) {
-    session = await Session.open(asked, sync, (opened) => {
+  for (const mesh of new Set(scenarios.map(meshOf))) {
+    const together = scenarios.filter((scenario) => meshOf(scenario) === mesh);
+    session = await Session.open(asked, together[0]?.natsSyncInterval ?? "", (opened) => {
       session = opened;
     });
-    for (const scenario of scenarios.filter(({ natsSyncInterval }) => natsSyncInterval === sync)) {
+    for (const scenario of together) {
       const ran = await session.run(scenario, say);
       all.push(ran);
       const file = await keep(
@@ -105,13 +110,14 @@ async function main(): Promise<number> {
     return 0;
   }
   const { all, rows: extra } = await runAll(await wantedOf(asked), asked);
-  const rows = [...budgetRows(all), ...extra];
+  const ordered = inOrder(all.map((ran) => ({ ...ran, name: ran.scenario.name })));
+  const rows = [...budgetRows(ordered), ...extra];
   if (asked.budgets || extra.length > 0) process.stdout.write(`${budgetTable(rows)}\n`);
   const facts = [
     `${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}, Node ${machine.node}`,
     `${asked.runs} runs each`,
   ];
-  const page = htmlPage(all, extra, { time: new Date().toISOString(), facts });
+  const page = htmlPage(ordered, extra, { time: new Date().toISOString(), facts });
   process.stdout.write(`report: ${await keep(asked, "report", "html", page)}\n`);
   if (!all.every(({ runs }) => runs.every((run) => failures(run).length === 0))) return 1;
   return asked.budgets && !allMet(rows) ? 2 : 0;

@@ -29,6 +29,7 @@ export function parseScenario(name: string, text: string): Scenario {
     idleSockets: file.integer("idleSockets", 0, MAX_SOCKETS, 0),
     connect: file.choice("connect", ["edge", "gateways", "one gateway"], "edge"),
     natsSyncInterval: file.has("natsSyncInterval") ? file.text("natsSyncInterval") : "",
+    freshMesh: file.choice("mesh", ["shared", "fresh"], "shared") === "fresh",
     ...eventsIn(file),
     warmUpSeconds: file.integer("warmUpSeconds", 0, 600, 3),
     seconds: file.integer("seconds", 1, 3600),

@@ -69,6 +69,8 @@ export interface Scenario {
   readonly connect: Way;
   /** NATS' `sync_interval` in the mesh that it needs; "": as the environment says. */
   readonly natsSyncInterval: string;
+  /** Whether it needs a mesh that nothing has run on: for figures of memory. */
+  readonly freshMesh: boolean;
   readonly slowReaders: SlowReaders | undefined;
   readonly churn: Churn | undefined;
   readonly storm: Storm | undefined;

@@ -20,6 +20,8 @@ export interface ClientEvents {
   failed(error: ErrorPacket, connection: number): void;
   /** A `sync` was refused. */
   syncFailed(client: Client, error: ErrorPacket): void;
+  /** `hello` has come; what follows is of the new connection. */
+  opened(client: Client): void;
   hinted(client: Client): void;
   synced(client: Client, page: SyncResponse): void;
   closed(client: Client, why: string): void;
@@ -141,6 +143,7 @@ export class Client implements ConnectionSink, PacketSink {
   other({ event }: ServerPacket): void {
     if (event.case === "hello") {
       this.gatewayId = event.value.gatewayId;
+      this.#events.opened(this);
       this.#hello?.resolve();
     } else if (event.case === "error") {
       if (event.value.requestId === SYNC_REQUEST) this.#events.syncFailed(this, event.value);

@@ -71,7 +71,7 @@ export interface ShardResult {
   readonly violations: ViolationSummary;
   /** Refusals by reason. */
   readonly errors: Readonly<Record<string, number>>;
-  /** The same of `sync`, which is sent again. */
+  /** The same of `sync` and of pages of records, which are asked for again. */
   readonly syncErrors: Readonly<Record<string, number>>;
   /** Messages that were sent once more because nothing had answered them. */
   readonly repeats: number;

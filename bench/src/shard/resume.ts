@@ -3,6 +3,7 @@ import type { SyncResponse } from "@oceanchat/gen/oceanchat/query/v1/query_servi
 import { Latencies } from "../latency.ts";
 import type { Ledger } from "../ledger.ts";
 import type { MessageIds } from "../message-ids.ts";
+import { Tally } from "../tally.ts";
 import type { Client } from "./client.ts";
 import type { ShardPlan } from "./plan.ts";
 import type { Traffic } from "./traffic.ts";
@@ -35,6 +36,8 @@ export class Resume {
   /** From the end of a connection to the next `hello`, and until everything that was missed is there. */
   readonly connected = new Latencies();
   readonly caughtUp = new Latencies();
+  /** Pages that could not be fetched, and were asked for again. */
+  readonly failures = new Tally();
   readonly #plan: ShardPlan;
   readonly #tools: ResumeTools;
   readonly #conversationOf: ReadonlyMap<number, string>;
@@ -68,6 +71,11 @@ export class Resume {
     this.missed(client);
     this.#behind.add(client);
     setTimeout(() => this.#reopen(client, 1), Math.random() * this.#plan.spreadMs);
+  }
+
+  /** A client has a connection again: its `hello` has come. */
+  opened(client: Client): void {
+    if (this.#behind.has(client)) this.#tools.ledger.reopened(client.plan.number);
   }
 
   /** The client knows that it misses something after what it got last. */
@@ -108,10 +116,10 @@ export class Resume {
     client.cursor = page.cursor;
     client.refusals = 0;
     const mine = this.#conversationOf.get(client.plan.number);
-    const moved = page.conversations.find(({ conversationId }) => conversationId === mine);
-    if (moved !== undefined && client.missingAfter !== undefined) {
-      this.#fetch(client, moved.conversationId, client.missingAfter, Number(moved.headSeq), page.hasMore);
-    } else if (page.hasMore) this.#sync(client);
+    const after = client.missingAfter;
+    client.missingAfter = undefined; // what is missed from now on is missed anew
+    if (mine !== undefined && after !== undefined) this.#fetch(client, mine, after, page.hasMore);
+    else if (page.hasMore) this.#sync(client);
     else this.#done(client);
   }
 
@@ -128,7 +136,6 @@ export class Resume {
     client.reopen().then(
       () => {
         this.connected.add(this.#tools.clock() - client.downSince);
-        this.#tools.ledger.reopened(client.plan.number);
         this.#tools.traffic.repeat(client);
         this.#sync(client);
       },
@@ -140,23 +147,31 @@ export class Resume {
     );
   }
 
-  #fetch(client: Client, conversationId: string, after: number, head: number, hasMore: boolean): void {
-    this.#fetchAll(client, conversationId, after, head).then(
+  #fetch(client: Client, conversationId: string, after: number, hasMore: boolean): void {
+    this.#fetchAll(client, conversationId, after).then(
       () => {
-        client.missingAfter = undefined;
-        if (hasMore) this.#sync(client);
+        if (hasMore || client.missingAfter !== undefined) this.#sync(client);
         else this.#done(client);
       },
-      (error: unknown) => this.#tools.ledger.lost(client.plan.number, `can't fetch what it missed: ${error}`),
+      (error: unknown) => {
+        client.missingAfter = Math.min(after, client.missingAfter ?? after);
+        this.failures.add(
+          error instanceof Error ? error.message.replace(/^GET \S+/, "GET records").slice(0, 60) : "unknown",
+        );
+        this.refused(client, 0);
+      },
     );
   }
 
-  async #fetchAll(client: Client, conversationId: string, from: number, head: number): Promise<void> {
+  /** Page after page, to the head. */
+  async #fetchAll(client: Client, conversationId: string, from: number): Promise<void> {
     let after = from;
-    for (let page = 0; after < head && page < MAX_PAGES; page++) {
+    for (let page = 0; page < MAX_PAGES; page++) {
       await this.#turn();
       try {
-        after = await this.#fetchPage(client, conversationId, after);
+        const { lastSeq, hasMore } = await this.#fetchPage(client, conversationId, after);
+        if (!hasMore || lastSeq <= after) return;
+        after = lastSeq;
       } finally {
         this.#fetching -= 1;
         this.#waiting.shift()?.();
@@ -164,8 +179,7 @@ export class Resume {
     }
   }
 
-  /** Gives the last seq of the page. */
-  async #fetchPage(client: Client, conversationId: string, after: number): Promise<number> {
+  async #fetchPage(client: Client, conversationId: string, after: number) {
     const { token, localAddress, number } = client.plan;
     const url = `${this.#plan.edge}/conversations/${conversationId}/records?raw=true&afterSeq=${after}&limit=${PAGE}`;
     const answer = await getJson(url, token, localAddress);
@@ -173,9 +187,7 @@ export class Resume {
       const message = id === "" ? undefined : this.#tools.ids.numberOf(id);
       if (message !== undefined) this.#tools.ledger.fetch(message, number, seq);
     }
-    const last = Number(fieldOf(answer, "lastSeq") ?? 0);
-    if (!(last > after)) throw new Error(`nothing after ${after} in ${conversationId}, though its head is ahead`);
-    return last;
+    return { lastSeq: Number(fieldOf(answer, "lastSeq") ?? 0), hasMore: fieldOf(answer, "hasMore") === true };
   }
 
   async #turn(): Promise<void> {

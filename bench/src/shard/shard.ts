@@ -125,7 +125,7 @@ export class Shard implements ClientEvents {
       },
       violations: this.#ledger.violations(),
       errors: this.#traffic.errors.counts(),
-      syncErrors: this.#syncErrors.counts(),
+      syncErrors: { ...this.#syncErrors.counts(), ...this.#resume.failures.counts() },
       repeats: this.#traffic.repeats,
       hints: this.#hints,
       closes: this.#closes.counts(),
@@ -171,6 +171,10 @@ export class Shard implements ClientEvents {
   syncFailed(client: Client, { reason, retryAfter }: ErrorPacket): void {
     this.#syncErrors.add(reason);
     this.#resume.refused(client, Number(retryAfter?.seconds ?? 0) * 1000);
+  }
+
+  opened(client: Client): void {
+    this.#resume.opened(client);
   }
 
   hinted(client: Client): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { allMet, budgetRows, budgetTable, judged } from "../../src/budgets.ts";
+import { allMet, budgetRows, budgetTable, inOrder, judged } from "../../src/budgets.ts";
 import { figuresOf } from "../../src/figures.ts";
 import { htmlPage } from "../../src/html/page.ts";
 import { barChart, percentileChart, timeChart } from "../../src/html/svg.ts";
@@ -59,6 +59,14 @@ describe("budgets", () => {
     assert.deepEqual(verdictsOf(compared(1000)), ["missed"]);
     assert.equal(compared(1000)[0]?.spread.median, 2);
     assert.deepEqual(verdictsOf(budgetRows([{ scenario: other, runs: [run(2000, 4)] }])), ["not measured"]);
+  });
+
+  it("come in an order of their own, numbers by size", () => {
+    const names = ["x", "recipients-1000", "storm-1", "mixed", "recipients-100", "one-to-one-synced", "one-to-one-200"];
+    assert.deepEqual(
+      inOrder(names.map((name) => ({ name }))).map(({ name }) => name),
+      ["one-to-one-200", "mixed", "one-to-one-synced", "recipients-100", "recipients-1000", "storm-1", "x"],
+    );
   });
 
   it("are not met by what was not measured", () => {

@@ -50,7 +50,15 @@ export function run(acked: number, ackMs: number, wrong = false): RunResult {
 /** A scenario with budgets. */
 export function scenario(name: string, budgets: readonly Budget[]): Scenario {
   return {
-    ...{ name, description: `<${name}>`, idleSockets: 0, connect: "edge", natsSyncInterval: "", budgets },
+    ...{
+      name,
+      description: `<${name}>`,
+      idleSockets: 0,
+      connect: "edge",
+      natsSyncInterval: "",
+      freshMesh: false,
+      budgets,
+    },
     traffic: [
       {
         name: "direct",

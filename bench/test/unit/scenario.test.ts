@@ -37,6 +37,7 @@ describe("a scenario file", () => {
       idleSockets: 0,
       connect: "edge",
       natsSyncInterval: "",
+      freshMesh: false,
       slowReaders: undefined,
       churn: undefined,
       storm: undefined,
