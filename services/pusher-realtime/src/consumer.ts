@@ -1,9 +1,10 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { OnlineRecordSchema, type OnlineTask, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { type Bus, type Consumption, type Delivered, type Outcome, PublishError } from "@oceanchat/runtime/bus-types";
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
-import type { PusherCore } from "./core.ts";
+import { bytesOf, everyBytesOf } from "@oceanchat/runtime/wire-bytes";
+import type { PusherCore, PushTask } from "./core.ts";
 
 /** The durable consumer's name. */
 export const CONSUMER = "pusher-realtime";
@@ -15,6 +16,9 @@ const MAX_IN_FLIGHT = 256;
 /** Over all processes. */
 const MAX_ACK_PENDING = 4096;
 const MAX_DELIVER = 5;
+
+const RECORDS = OnlineTaskSchema.field.records.number;
+const RECORD = OnlineRecordSchema.field.record.number;
 
 /** Starts to push; the tasks of one gateway go one after another. */
 export async function consumeTasks(
@@ -51,7 +55,7 @@ export async function handleBatch(
   batch: readonly Delivered[],
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = batch.map(() => "ack");
-  const tasks: OnlineTask[] = [];
+  const tasks: PushTask[] = [];
   for (const [index, message] of batch.entries()) {
     try {
       tasks.push(taskOf(message.data));
@@ -66,11 +70,12 @@ export async function handleBatch(
   return outcomes;
 }
 
-function taskOf(data: Uint8Array): OnlineTask {
+function taskOf(data: Uint8Array): PushTask {
   const task = decode(data);
   if (task.gatewayAddress === "") throw new TypeError("a task without an address");
   if (task.records.some(({ record }) => record === undefined)) throw new TypeError("a task without a record");
-  return task;
+  const { gatewayAddress, records } = task;
+  return { gatewayAddress, records, encoded: everyBytesOf(data, RECORDS).map((record) => bytesOf(record, RECORD)) };
 }
 
 function decode(data: Uint8Array): OnlineTask {

@@ -13,13 +13,19 @@ export interface PusherNeeds {
   readonly journal: Journal;
 }
 
+/** A task. */
+export interface PushTask extends Pick<OnlineTask, "gatewayAddress" | "records"> {
+  /** The bytes of each record, if they are known: they are put into packets as they are. */
+  readonly encoded?: readonly Uint8Array[];
+}
+
 /** The rules of pushing. */
 export interface PusherCore {
   /**
    * Pushes the tasks of one gateway, in order. Resolves when each record has been written to each connection, or to another
    * one of its user, or its user is told offline. Rejects when he can't be told now: the same tasks must come again.
    */
-  push(tasks: readonly OnlineTask[], traceparent: string): Promise<void>;
+  push(tasks: readonly PushTask[], traceparent: string): Promise<void>;
 }
 
 export function createPusherCore(needs: PusherNeeds): PusherCore {
@@ -36,13 +42,14 @@ export function createPusherCore(needs: PusherNeeds): PusherCore {
 }
 
 /** A gateway has one address as long as it lives; nothing depends on it. */
-function byAddress(tasks: readonly OnlineTask[]): Map<string, Addressed[]> {
+function byAddress(tasks: readonly PushTask[]): Map<string, Addressed[]> {
   const found = new Map<string, Addressed[]>();
-  for (const { gatewayAddress, records } of tasks) {
+  for (const { gatewayAddress, records, encoded = [] } of tasks) {
     const known = found.get(gatewayAddress) ?? [];
     found.set(gatewayAddress, known);
-    for (const { record, targets, notify } of records) {
-      if (record !== undefined) known.push({ record, targets, notify });
+    for (const [index, { record, targets, notify }] of records.entries()) {
+      const bytes = encoded[index];
+      if (record !== undefined) known.push({ record, targets, notify, ...(bytes && { encoded: bytes }) });
     }
   }
   return found;

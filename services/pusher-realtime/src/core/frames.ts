@@ -6,6 +6,8 @@ import { type PacketWriter, packetWriter } from "./packets.ts";
 /** A record and the connections that it goes to. */
 export interface Addressed {
   readonly record: Record;
+  /** Its bytes as they came. */
+  readonly encoded?: Uint8Array;
   readonly targets: readonly Target[];
   /** Whether users whose connection is gone should be told offline instead. */
   readonly notify: boolean;
@@ -120,14 +122,14 @@ function packetsOf(records: readonly Addressed[], writer: PacketWriter): Omit<Fr
     if (last === undefined) return;
     const { conversationId: hintKey, seq: hintOrder } = last.record;
     const hint = writer.hint(hintKey, hintOrder);
-    const payload = isReference(last.record) ? hint : writer.records(part.map(({ record }) => record));
+    const payload = isReference(last.record) ? hint : writer.records(part);
     packets.push({ payload, hint, hintKey, hintOrder, records: part });
     part = [];
     bytes = 0;
   };
   for (const each of records) {
     const [previous] = part;
-    const size = isReference(each.record) ? 0 : writer.sizeOf(each.record);
+    const size = isReference(each.record) ? 0 : writer.sizeOf(each);
     const another = previous !== undefined && isReference(previous.record) !== isReference(each.record);
     if (another || bytes + size > FRAME_BYTES) close();
     part.push(each);

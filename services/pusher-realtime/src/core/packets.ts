@@ -4,15 +4,21 @@ import { RecordsSchema, type ServerPacket, ServerPacketSchema } from "@oceanchat
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 
+/** A record to be written, with its bytes if they are known. */
+export interface Writable {
+  readonly record: Record;
+  readonly encoded?: Uint8Array;
+}
+
 /**
  * Writes packets in one codec. A record that goes to different connections in different company is encoded once: its bytes
  * are put into each packet as they are.
  */
 export interface PacketWriter {
   /** The size of a record within a packet, in bytes. */
-  sizeOf(record: Record): number;
+  sizeOf(record: Writable): number;
   /** A packet with these records. */
-  records(records: readonly Record[]): Uint8Array;
+  records(records: readonly Writable[]): Uint8Array;
   /** A packet that says that a conversation has records up to there. */
   hint(conversationId: string, headSeq: bigint): Uint8Array;
 }
@@ -26,7 +32,8 @@ const RECORDS_TAG = ServerPacketSchema.field.records.number;
 const RECORD_TAG = RecordsSchema.field.records.number;
 
 function binaryWriter(): PacketWriter {
-  const encoded = remembering((record) => toBinary(RecordSchema, record));
+  const encode = remembering((record) => toBinary(RecordSchema, record));
+  const encoded = (writable: Writable) => writable.encoded ?? encode(writable.record);
   return {
     sizeOf: (record) => encoded(record).length + 4,
     records(records) {
@@ -40,7 +47,8 @@ function binaryWriter(): PacketWriter {
 
 function jsonWriter(): PacketWriter {
   const text = new TextEncoder();
-  const encoded = remembering((record) => toJsonString(RecordSchema, record, { alwaysEmitImplicit: true }));
+  const encode = remembering((record) => toJsonString(RecordSchema, record, { alwaysEmitImplicit: true }));
+  const encoded = ({ record }: Writable) => encode(record);
   return {
     sizeOf: (record) => Buffer.byteLength(encoded(record)) + 1,
     records: (records) => text.encode(`{"requestId":0,"records":{"records":[${records.map(encoded).join()}]}}`),

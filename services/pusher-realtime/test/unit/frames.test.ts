@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { type ServerPacket, ServerPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
-import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { type Addressed, FRAME_BYTES, frames } from "../../src/core/frames.ts";
 import { packetWriter } from "../../src/core/packets.ts";
 import { said } from "../support/fakes.ts";
@@ -12,16 +12,25 @@ const packetOf = (records: Record[]): ServerPacket =>
   create(ServerPacketSchema, { event: { case: "records", value: { records } } });
 
 describe("packetWriter", () => {
-  const records = [message(1), message(2, 'ä \u{1f30a} "\\\n'), message(3, "x".repeat(300))];
+  const messages = [message(1), message(2, 'ä \u{1f30a} "\\\n'), message(3, "x".repeat(300))];
+  const records = messages.map((record) => ({ record }));
 
   it("writes what protobuf writes", () => {
     const writer = packetWriter(Codec.BINARY);
-    assert.deepEqual(writer.records(records), toBinary(ServerPacketSchema, packetOf(records)));
-    assert.deepEqual(fromBinary(ServerPacketSchema, writer.records(records)), packetOf(records));
+    assert.deepEqual(writer.records(records), toBinary(ServerPacketSchema, packetOf(messages)));
+    assert.deepEqual(fromBinary(ServerPacketSchema, writer.records(records)), packetOf(messages));
+  });
+
+  it("puts in the bytes of a record as they came, with whatever this version doesn't know", () => {
+    const encoded = Buffer.concat([toBinary(RecordSchema, message(1)), Buffer.from([0xfa, 0x3f, 1, 7])]);
+    const packet = packetWriter(Codec.BINARY).records([{ record: message(1), encoded }]);
+    assert.ok(Buffer.from(packet).includes(encoded));
+    const { event } = fromBinary(ServerPacketSchema, packet);
+    assert.equal(event.case === "records" && event.value.records[0]?.$unknown?.length, 1);
   });
 
   it("writes the JSON that protobuf writes", () => {
-    const text = toJsonString(ServerPacketSchema, packetOf(records), { alwaysEmitImplicit: true });
+    const text = toJsonString(ServerPacketSchema, packetOf(messages), { alwaysEmitImplicit: true });
     assert.equal(Buffer.from(packetWriter(Codec.JSON).records(records)).toString(), text);
   });
 
