@@ -2,6 +2,7 @@ import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js";
 import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./batch.ts";
 import type { Channel } from "./channel.ts";
 import { type ServiceError, shared } from "./fail.ts";
+import { Gathering } from "./gathering.ts";
 import { asIs, MAX_MESSAGE_BYTES } from "./grpc-wire.ts";
 import { InFlight } from "./in-flight.ts";
 import { fromFailure } from "./wire-error.ts";
@@ -24,7 +25,7 @@ export type OnLost = (stream: CallStream, left: Pending[], cause: unknown) => vo
 
 /**
  * The caller's end of one stream of batched calls. Calls made in the same turn of the event loop leave as one message, and
- * while the stream is full they gather, so that batches grow with the load.
+ * while the stream is busy or full they gather, so that batches grow with the load.
  */
 export class CallStream {
   readonly channel: Channel;
@@ -34,7 +35,7 @@ export class CallStream {
   readonly #onLost: OnLost;
   readonly #unanswered = new InFlight<Pending>();
   #queue: Pending[] = [];
-  #flushing = false;
+  readonly #gathering = new Gathering(() => this.#flush());
   /** Until the peer has accepted the stream nothing is written, so that what is lost before was certainly not processed. */
   #blocked = true;
   #draining = false;
@@ -60,9 +61,7 @@ export class CallStream {
 
   push(pending: Pending): void {
     this.#queue.push(pending);
-    if (this.#flushing || this.#blocked) return;
-    this.#flushing = true;
-    setImmediate(this.#flush);
+    if (!this.#blocked) this.#gathering.added(this.#queue.length, this.#unanswered.size, this.#encoder.limit);
   }
 
   /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
@@ -89,20 +88,21 @@ export class CallStream {
   /** Ends at once and gives back everything. */
   abandon(): Pending[] {
     const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
+    this.#gathering.done();
     this.#queue = [];
     this.#close();
     return left;
   }
 
-  readonly #flush = (): void => {
-    this.#flushing = false;
+  #flush(): void {
+    this.#gathering.done();
     while (this.#queue.length > 0 && !this.#blocked && !this.#closed && !this.#draining) {
       const batch = this.#queue.splice(0, this.#encoder.limit);
       for (const bytes of this.#encoder.encode(batch.map(this.#number), this.#refuse)) {
         if (!this.#call.write(bytes)) this.#blocked = true;
       }
     }
-  };
+  }
 
   readonly #number = (pending: Pending): BatchItem => {
     pending.item.ref = BigInt(this.#unanswered.add(pending));

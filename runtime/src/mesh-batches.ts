@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./batch.ts";
 import { type ServiceError, shared } from "./fail.ts";
+import { Gathering } from "./gathering.ts";
 import { toGrpcStatus } from "./grpc-status.ts";
 import type { CallContext } from "./handlers.ts";
 import { toFailure } from "./wire-error.ts";
@@ -18,8 +19,9 @@ export interface BatchService {
 
 /**
  * The server's end of one stream of batched calls. Items start in the order of their arrival and don't wait for one another;
- * answers that become ready in the same turn of the event loop leave as one message. An item is in flight until its answer
- * has been written, so a slow handler and a slow reader are bounded alike: the stream is then not read on.
+ * answers that become ready in the same turn of the event loop leave as one message, and while others are still to come those of a
+ * moment do. An item is in flight until its answer has been written, so a slow handler and a slow reader are bounded alike: the
+ * stream is then not read on.
  */
 export class BatchServer {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
@@ -28,7 +30,7 @@ export class BatchServer {
   readonly #encoder: BatchEncoder;
   #ready: BatchItem[] = [];
   #inFlight = 0;
-  #flushing = false;
+  readonly #gathering = new Gathering(() => this.#flush());
   #blocked = false;
   #ended = false;
   #closed = false;
@@ -82,14 +84,13 @@ export class BatchServer {
     if (this.#closed) return;
     answer.ref = ref;
     this.#ready.push(answer);
-    if (!this.#flushing && !this.#blocked) {
-      this.#flushing = true;
-      setImmediate(this.#flush);
-    }
+    if (this.#blocked) return;
+    const waiting = this.#ready.length;
+    this.#gathering.added(waiting, this.#inFlight - waiting, this.#encoder.limit);
   }
 
-  readonly #flush = (): void => {
-    this.#flushing = false;
+  #flush(): void {
+    this.#gathering.done();
     while (this.#ready.length > 0 && !this.#blocked && !this.#closed) {
       const answers = this.#ready.splice(0, this.#encoder.limit);
       for (const bytes of this.#encoder.encode(answers, this.#refuse)) {
@@ -99,7 +100,7 @@ export class BatchServer {
     }
     if (this.#inFlight <= this.#service.maxItemsInFlight && this.#call.isPaused()) this.#call.resume();
     if (this.#ended && this.#inFlight === 0 && !this.#closed) this.#call.end();
-  };
+  }
 
   /** An answer that can't be sent is a defect of the handler; its caller is told so in its place. */
   readonly #refuse = (answer: BatchItem, cause: unknown): void => {
@@ -120,6 +121,7 @@ export class BatchServer {
 
   #close(): void {
     this.#closed = true;
+    this.#gathering.done();
     this.#ready = [];
   }
 }
