@@ -25,6 +25,20 @@ export const routerKeys = {
     100_000,
   ),
   packetsBurst: integer("OCEANCHAT_USER_PACKETS_BURST", "Packets of a user that may come at once.", 200, 1, 1_000_000),
+  serverPacketsPerSecond: integer(
+    "OCEANCHAT_SERVER_PACKETS_PER_SECOND",
+    "The same for clients that logged in with PLATFORM_SERVER, which anybody may; 0: as everybody, counted together.",
+    0,
+    0,
+    100_000,
+  ),
+  serverPacketsBurst: integer(
+    "OCEANCHAT_SERVER_PACKETS_BURST",
+    "Packets of theirs that may come at once; 0: twice their packets per second.",
+    0,
+    0,
+    1_000_000,
+  ),
   maxUsers: integer(
     "OCEANCHAT_ROUTER_MAX_USERS",
     "Users whose rate is remembered at the same time; beyond it the longest silent ones start anew.",

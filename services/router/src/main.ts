@@ -7,7 +7,7 @@ import { createRequestValidator } from "@oceanchat/runtime/validate";
 import { routerKeys } from "./config.ts";
 import { Breaker } from "./core/breaker.ts";
 import { createExchange } from "./core/exchange.ts";
-import { Limiter } from "./core/limiter.ts";
+import { Limits } from "./core/limits.ts";
 import { openMessage, openPresence, openQuery } from "./peers.ts";
 import { routerMeshHandlers } from "./service.ts";
 
@@ -16,19 +16,20 @@ export async function start(host: Host): Promise<void> {
   const config = readConfig(routerKeys, host.env);
   const message = await openMessage(host, config);
   const breaker = () => new Breaker({ failures: config.breakerFailures, openMs: config.breakerOpenMs });
+  const limits = new Limits(config);
   const exchange = createExchange({
     targets: {
       message: { port: message, breaker: breaker() },
       query: { port: await openQuery(host, config), breaker: breaker() },
       presence: { port: await openPresence(host, config), breaker: breaker() },
     },
-    limiter: new Limiter({ perSecond: config.packetsPerSecond, burst: config.packetsBurst }, config.maxUsers),
+    limits,
     validate: createRequestValidator(),
     now: host.now,
     onDefect: (cause, { connectionId, userId }) =>
       host.log.error({ err: cause, connectionId, userId }, "a packet failed"),
   });
-  const handlers = routerMeshHandlers(exchange, message, config, host.tracing);
+  const handlers = routerMeshHandlers(exchange, message, limits, host.tracing);
   await host.serve({ mesh: [implement(RouterMeshService, handlers)] });
 }
 

@@ -3,13 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Delivery } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
-import type { Limits } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import {
   ConnectionSchema,
   LeaseSchema,
   type Replaced,
 } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import type { GetLimitsResponse } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
 import type { Caller } from "@oceanchat/runtime/handlers";
 import type { Tracing } from "@oceanchat/runtime/trace";
@@ -62,7 +62,7 @@ export class Gateway {
   /** Those of which presence isn't told yet: their sessions may have ended. */
   readonly #unproven = new Set<Session>();
   /** What clients are told; undefined until a router could be asked. */
-  #limits: Limits | undefined;
+  #limits: GetLimitsResponse | undefined;
   #draining = false;
 
   constructor(options: GatewayOptions) {
@@ -111,7 +111,7 @@ export class Gateway {
     }
     // 128 random bits, so that nobody can name a connection that he wasn't told of.
     const id = `c_${randomBytes(16).toString("base64url")}`;
-    const hello = () => helloPacket(codec, this.#greeting(id));
+    const hello = () => helloPacket(codec, this.#greeting(id, caller.platform));
     const session = new Session(this.#world, wire, { id, caller, codec, connectedMs: now(), hello });
     this.sessions.add(session);
     this.counters.opened++;
@@ -272,14 +272,14 @@ export class Gateway {
     };
   }
 
-  #greeting(connectionId: string) {
+  #greeting(connectionId: string, platform: string) {
     const { config, now } = this.#options;
     return {
       connectionId,
       gatewayId: this.gatewayId,
       nowMs: now(),
       heartbeatMs: config.heartbeatMs,
-      limits: this.#limits,
+      limits: this.#limits?.ofPlatform[platform] ?? this.#limits?.limits,
     };
   }
 }

@@ -22,7 +22,7 @@ export async function openRouter(host: Host, config: GatewayConfig): Promise<Rou
   });
   const { call } = await host.peers(RouterMeshService, config.router, { timeoutMs: LIMITS_TIMEOUT_MS });
   return {
-    limits: async () => (await call.getLimits({})).limits,
+    limits: () => call.getLimits({}),
     exchange: (uplink) => calls.call(uplink, { key: uplink.userId }),
   };
 }

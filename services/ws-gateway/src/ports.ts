@@ -1,6 +1,5 @@
-import type { Limits } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import type { GatewayReport, ReportResult } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
-import type { Reply, Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
+import type { GetLimitsResponse, Reply, Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import type { Closing } from "./core/closing.ts";
 import type { Framing } from "./core/frames.ts";
 
@@ -30,7 +29,7 @@ export interface RouterPort {
   /** Gives the encoded answer, empty for none, and what is to be kept for the connection. Rejects with a ServiceError. */
   exchange(uplink: Omit<Uplink, "ref" | "$typeName" | "$unknown">): Promise<Pick<Reply, "payload" | "keep">>;
   /** What the services behind it accept, for clients to know. Rejects with a ServiceError. */
-  limits(): Promise<Limits | undefined>;
+  limits(): Promise<GetLimitsResponse>;
 }
 
 /** What is reported to presence. */

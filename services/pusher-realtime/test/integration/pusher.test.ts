@@ -12,6 +12,7 @@ import { implement } from "@oceanchat/runtime/handlers";
 import type { RunningHost } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
+import { CONSUMER } from "../../src/consumer.ts";
 import { start } from "../../src/main.ts";
 import { FakePresence, said } from "../support/fakes.ts";
 import { addressed, message, target, task } from "../support/records.ts";
@@ -188,6 +189,41 @@ describe("pusher-realtime over NATS", () => {
       letters.map(({ data }) => fromBinary(DeadLetterSchema, data).reason),
       ["not an online task", "a task without a record"],
     );
+  });
+
+  it("sends to the dead what five processes took and did not live to acknowledge, and writes it to nobody", async function () {
+    this.timeout(30_000);
+    await pusher?.host.stop();
+    const gw = await gateway("bob/1");
+    await publish(task([addressed(next(), ["bob/1"])], gw.address));
+    const spec = { filterSubjects: ["push.online.*"], ackWaitMs: 10_000, maxAckPending: 4096, maxDeliver: 5 };
+    await bus.ensureStream(DeadLetterSchema);
+    await bus.ensureConsumer(OnlineTaskSchema, { name: CONSUMER, ...spec });
+    for (let deliveries = 1; deliveries <= 5; deliveries++) {
+      // Takes the task, waits for more that never comes, and is gone.
+      const waiting = { lanes: 1, laneOf: () => 0, maxBatch: 100, lingerMs: 60_000, maxInFlight: 100 };
+      const handle = () => Promise.reject(new Error("nothing is to be handled here"));
+      const process = await bus.consume({ stream: online.name, consumer: CONSUMER, ...waiting, handle });
+      while (process.held().messages === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      await process.stop(0);
+    }
+    pusher = await startService("pusher-realtime", start, environment);
+    await publish(task([addressed(next(), ["bob/1"])], gw.address));
+    await untilDone();
+    const letters = await bus.bySubjectFrom("DEAD", "dead.PUSH_ONLINE", 1, 10);
+    const { reason, consumer, deliveries } = fromBinary(DeadLetterSchema, letters.at(-1)?.data ?? new Uint8Array());
+    assert.deepEqual([reason, consumer, deliveries], ["delivered 5 times and never handled", CONSUMER, 6]);
+    assert.deepEqual(gw.log, ["2 → bob/1"]);
+    assert.deepEqual(await told(), []);
+  });
+
+  it("tells once of each record whose connections are gone, whatever their number", async () => {
+    const gw = await gateway();
+    const [first, second] = [next(), next()];
+    await publish(task([addressed(first, ["bob/1", "bob/2", "carol/1"]), addressed(second, ["bob/1"])], gw.address));
+    await publish(task([addressed(second, ["bob/2"])], gw.address));
+    await untilDone();
+    assert.deepEqual((await told()).sort(), ["1 bob", "1 carol", "2 bob"]);
   });
 
   it("writes each signal once, also with two instances, while another gateway is silent", async () => {

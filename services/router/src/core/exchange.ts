@@ -17,8 +17,17 @@ import {
   type QueryCommand,
   routes,
 } from "./commands.ts";
-import type { Limiter } from "./limiter.ts";
-import { type ClientCommand, errorEvent, readPacket, type ServerEvent, schemaOf, writePacket } from "./packets.ts";
+import { InFlight } from "./in-flight.ts";
+import type { Limits } from "./limits.ts";
+import {
+  type ClientCommand,
+  errorEvent,
+  type Reading,
+  readPacket,
+  type ServerEvent,
+  schemaOf,
+  writePacket,
+} from "./packets.ts";
 
 /** A service that carries out commands, and whether it is left alone for a while. */
 export interface Target<C extends ClientCommand> {
@@ -33,7 +42,7 @@ export interface ExchangeOptions {
     readonly query: Target<QueryCommand>;
     readonly presence: Target<PresenceCommand>;
   };
-  readonly limiter: Limiter;
+  readonly limits: Limits;
   /** Throws INVALID_FIELD for a command that breaks a rule of the contract; its fields are named as in a call's request. */
   readonly validate: RequestValidator;
   /** Milliseconds since the epoch. */
@@ -61,7 +70,8 @@ const done: ServerEvent = { case: "done", value: create(DoneSchema) };
  * packets of a connection reach message in the order in which they came.
  */
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { targets, limiter, validate, now, onDefect } = options;
+  const { targets, limits, validate, now, onDefect } = options;
+  const inFlight = new InFlight<Answer>();
 
   async function carryOut(command: ClientCommand, uplink: Uplink): Promise<Result> {
     const { userId, sessionId, deviceId, connectionId, gatewayId, codec, traceparent } = uplink;
@@ -79,12 +89,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
     throw errors.alreadyConnected();
   }
 
-  return async (uplink) => {
-    const { codec, userId } = uplink;
-    const reading = readPacket(codec, uplink.payload);
+  async function answer(reading: Reading, uplink: Uplink, waitMs: number): Promise<Answer> {
+    const { codec } = uplink;
     const { requestId } = reading;
     try {
-      const waitMs = limiter.take(userId, now());
       if (waitMs > 0) throw errors.rateLimited(waitMs);
       if ("refusal" in reading) throw reading.refusal;
       validate(schemaOf(reading.command), reading.command.value);
@@ -95,9 +103,30 @@ export function createExchange(options: ExchangeOptions): Exchange {
     } catch (thrown) {
       const error = toServiceError(thrown);
       if (error.code === Code.Internal) onDefect(error.cause ?? error, uplink);
-      return { payload: writePacket(codec, requestId, { case: "error", value: errorEvent(requestId, error) }) };
+      return refusal(uplink, requestId, error);
+    } finally {
+      if (requestId !== 0) inFlight.end(keyOf(uplink, requestId));
     }
+  }
+
+  return (uplink) => {
+    const { codec, payload } = uplink;
+    const reading = readPacket(codec, payload);
+    const { requestId } = reading;
+    const waitMs = limits.take(uplink, now());
+    if (requestId === 0) return answer(reading, uplink, waitMs);
+    const key = keyOf(uplink, requestId);
+    // Counted like any other, but its answer is on the way: it isn't refused for its rate.
+    const running = inFlight.get(key, payload);
+    if (running === "another") return Promise.resolve(refusal(uplink, requestId, errors.requestIdInUse()));
+    return running ?? inFlight.run(key, payload, () => answer(reading, uplink, waitMs));
   };
+}
+
+const keyOf = ({ connectionId }: Uplink, requestId: number): string => `${connectionId}:${requestId}`;
+
+function refusal({ codec }: Uplink, requestId: number, error: ServiceError): Answer {
+  return { payload: writePacket(codec, requestId, { case: "error", value: errorEvent(requestId, error) }) };
 }
 
 async function dispatch<C extends ClientCommand>(

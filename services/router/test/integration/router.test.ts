@@ -5,6 +5,7 @@ import { CommandResultSchema as PresenceResultSchema } from "@oceanchat/gen/ocea
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
+import { openRelay } from "@oceanchat/runtime/testing-relay";
 import {
   type Dispatch,
   openFakeMessage,
@@ -64,6 +65,14 @@ describe("router", () => {
     const { limits } = (await router?.peers.call.getLimits({})) ?? {};
     const { maxTextBytes, maxMentions, packetsPerSecond, packetsBurst, maxFrameBytes } = limits ?? {};
     assert.deepEqual([maxTextBytes, maxMentions, packetsPerSecond, packetsBurst, maxFrameBytes], [4096, 7, 30, 60, 0]);
+  });
+
+  it("says what it accepts from programs, where that is something else", async () => {
+    await run([accept], { OCEANCHAT_SERVER_PACKETS_PER_SECOND: "500", OCEANCHAT_SERVER_PACKETS_BURST: "700" });
+    const { limits, ofPlatform } = (await router?.peers.call.getLimits({})) ?? {};
+    const { packetsPerSecond, packetsBurst, maxTextBytes } = ofPlatform?.PLATFORM_SERVER ?? {};
+    assert.deepEqual([packetsPerSecond, packetsBurst, maxTextBytes], [500, 700, 4096]);
+    assert.deepEqual([limits?.packetsPerSecond, Object.keys(ofPlatform ?? {}).length], [100, 1]);
   });
 
   it("doesn't say what it accepts while it can't ask message", async () => {
@@ -212,6 +221,38 @@ describe("router", () => {
     await doors[index]?.close(0);
     assert.equal(readAnswer(await answer).event.case, "messageAccepted");
     assert.equal(new Set(seen).size, 2);
+  });
+
+  it("runs once what a gateway sends again over another stream while it is carried out", async () => {
+    const events = new EventEmitter();
+    const asked = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    await run([
+      async (command, context) => {
+        seen.push(command.command.case ?? "");
+        events.emit("dispatched");
+        await asked.promise;
+        return accept(command, context);
+      },
+    ]);
+    assert.ok(router !== undefined);
+    const relay = await openRelay(`http://127.0.0.1:${router.meshPort}`);
+    try {
+      const gateway = await router.gatewayAt(Number(new URL(relay.url).port));
+      const dispatched = once(events, "dispatched");
+      const answer = gateway.call(uplink(binary(sendToGroup(3))));
+      await dispatched;
+      relay.cut();
+      relay.mend();
+      // Comes behind the packet that is sent again, and is answered while that still waits.
+      const behind = await gateway.call(uplink(Uint8Array.of(0xff)));
+      assert.equal(errorOf(behind.payload).reason, "ERROR_REASON_MALFORMED");
+      asked.resolve();
+      assert.equal(readAnswer((await answer).payload).event.case, "messageAccepted");
+      assert.deepEqual(seen, ["sendMessage"]);
+    } finally {
+      await relay.close();
+    }
   });
 
   it("says that the outcome is unknown when message doesn't answer in time", async () => {

@@ -1,15 +1,9 @@
 import assert from "node:assert/strict";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { CommandResultSchema } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
+import { create } from "@bufbuild/protobuf";
 import { CommandResultSchema as PresenceResultSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
-import { CommandResultSchema as QueryResultSchema } from "@oceanchat/gen/oceanchat/query/v1/query_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
-import { createRequestValidator } from "@oceanchat/runtime/validate";
-import { Breaker } from "../../src/core/breaker.ts";
-import { createExchange } from "../../src/core/exchange.ts";
-import { Limiter } from "../../src/core/limiter.ts";
-import type { Dispatch } from "../../src/ports.ts";
+import { accepted, conversationId, routerWith, shown } from "../support/core.ts";
 import {
   ALICE,
   binary,
@@ -21,66 +15,6 @@ import {
   sendToGroup,
   uplink,
 } from "../support/packets.ts";
-
-type Result = MessageInitShape<typeof CommandResultSchema>["result"];
-const conversationId = `g_${GROUP}`;
-const accepted: Result = { case: "accepted", value: { conversationId, recordId: "r-1", seq: 3n, duplicate: true } };
-
-const synced = create(QueryResultSchema, { result: { case: "syncPage", value: { cursor: "next", hasMore: true } } });
-const shown = create(PresenceResultSchema, {
-  keep: Uint8Array.of(7, 7),
-  result: { case: "presence", value: { presences: [{ userId: GROUP, status: 2 }] } },
-});
-
-/** The router's core with a message service that answers as told. */
-function routerWith(result: () => Result | Promise<Result> = () => accepted, page = () => synced) {
-  const asked: Dispatch[] = [];
-  const watched: Dispatch[] = [];
-  const presences = { answer: () => shown };
-  const dispatched: Dispatch[] = [];
-  const defects: unknown[] = [];
-  const clock = { nowMs: 0 };
-  const validate = createRequestValidator();
-  const exchange = createExchange({
-    targets: {
-      message: {
-        port: {
-          async dispatch(dispatch) {
-            dispatched.push(dispatch);
-            const answered = await result();
-            return create(CommandResultSchema, answered === undefined ? {} : { result: answered });
-          },
-        },
-        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
-      },
-      query: {
-        port: {
-          async dispatch(dispatch) {
-            asked.push(dispatch);
-            return page();
-          },
-        },
-        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
-      },
-      presence: {
-        port: {
-          async dispatch(dispatch) {
-            watched.push(dispatch);
-            return presences.answer();
-          },
-        },
-        breaker: new Breaker({ failures: 3, openMs: 1_000 }),
-      },
-    },
-    limiter: new Limiter({ perSecond: 100, burst: 200 }, 100),
-    validate,
-    now: () => clock.nowMs,
-    onDefect: (cause) => defects.push(cause),
-  });
-  const answer = (packet: Packet) => exchange(uplink(binary(packet)));
-  const send = async (packet: Packet) => (await answer(packet)).payload;
-  return { exchange, answer, send, dispatched, asked, watched, presences, defects, clock };
-}
 
 const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | "typing" | "confirm"): Packet => {
   const recordId = GROUP;

@@ -10,10 +10,10 @@ import type { UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/gateway/v1/error_reason.proto.
  */
 export const file_oceanchat_gateway_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("CidvY2VhbmNoYXQvZ2F0ZXdheS92MS9lcnJvcl9yZWFzb24ucHJvdG8SFG9jZWFuY2hhdC5nYXRld2F5LnYxKsUBCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIjCh9FUlJPUl9SRUFTT05fT1JJR0lOX05PVF9BTExPV0VEEAESJQohRVJST1JfUkVBU09OX1RPT19NQU5ZX0NPTk5FQ1RJT05TEAISJAogRVJST1JfUkVBU09OX1NVQlBST1RPQ09MX01JU1NJTkcQAxImCiJFUlJPUl9SRUFTT05fVE9PX01BTllfRlJPTV9BRERSRVNTEARiBnByb3RvMw");
+  fileDesc("CidvY2VhbmNoYXQvZ2F0ZXdheS92MS9lcnJvcl9yZWFzb24ucHJvdG8SFG9jZWFuY2hhdC5nYXRld2F5LnYxKukBCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIjCh9FUlJPUl9SRUFTT05fT1JJR0lOX05PVF9BTExPV0VEEAESJQohRVJST1JfUkVBU09OX1RPT19NQU5ZX0NPTk5FQ1RJT05TEAISJAogRVJST1JfUkVBU09OX1NVQlBST1RPQ09MX01JU1NJTkcQAxImCiJFUlJPUl9SRUFTT05fVE9PX01BTllfRlJPTV9BRERSRVNTEAQSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfSU5fVVNFEAViBnByb3RvMw");
 
 /**
- * Why a gateway refuses a connection; domain `gateway.oceanchat`.
+ * Why a connection or a packet is refused before anybody has looked into what it asks for; domain `gateway.oceanchat`.
  *
  * @generated from enum oceanchat.gateway.v1.ErrorReason
  */
@@ -52,10 +52,18 @@ export const ErrorReason = {
    * @generated from enum value: ERROR_REASON_TOO_MANY_FROM_ADDRESS = 4;
    */
   TOO_MANY_FROM_ADDRESS: 4,
+
+  /**
+   * ALREADY_EXISTS: another packet of this connection has the same `request_id` and waits for its answer. This one was not
+   * carried out. Every packet takes an id of its own, or 0.
+   *
+   * @generated from enum value: ERROR_REASON_REQUEST_ID_IN_USE = 5;
+   */
+  REQUEST_ID_IN_USE: 5,
 } as const;
 
 /**
- * Why a gateway refuses a connection; domain `gateway.oceanchat`.
+ * Why a connection or a packet is refused before anybody has looked into what it asks for; domain `gateway.oceanchat`.
  *
  * @generated from enum oceanchat.gateway.v1.ErrorReason
  */

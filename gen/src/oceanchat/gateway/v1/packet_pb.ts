@@ -32,7 +32,8 @@ export const file_oceanchat_gateway_v1_packet: GenFile = /*@__PURE__*/
  */
 export type ClientPacket = Message<"oceanchat.gateway.v1.ClientPacket"> & {
   /**
-   * Chosen by the client; the answer carries it. 0 when no answer is wanted to be told apart.
+   * Chosen by the client; the answer carries it. 0 when no answer is wanted to be told apart. While a packet waits for its
+   * answer, the same packet again is answered with it, and another one with the same id is refused (`REQUEST_ID_IN_USE`).
    *
    * @generated from field: uint32 request_id = 1;
    */
