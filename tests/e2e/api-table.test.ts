@@ -56,6 +56,7 @@ interface Row {
   readonly lags?: boolean;
 }
 
+const AT_SEA = { status: "STATUS_AWAY", statusText: "at sea" };
 /** Commands that aren't answered. */
 const SILENT: readonly string[] = ["SetTyping", "Confirm"];
 const placeOf = ({ record, recordId, seq }: Answer) => ({
@@ -90,7 +91,7 @@ describe("the methods of conversations, through every door", function () {
   async function said(): Promise<Subject> {
     const word = `word${++words}`;
     const { recordId, seq } = await sockets.phone.ask(textTo(conversationId, word), "messageAccepted");
-    return { conversationId, recordId, seq: String(seq), word };
+    return { conversationId, userId: alice.userId, recordId, seq: String(seq), word };
   }
 
   /** A new connection gets nothing until presence knows of it. */
@@ -125,6 +126,13 @@ describe("the methods of conversations, through every door", function () {
   const own = (answer: Answer) => answer.conversations?.find((each) => each.conversationId === conversationId);
   const isHead = (conversation: JsonConversation | undefined, { recordId, seq }: Subject) =>
     assert.deepEqual([conversation?.headSeq, conversation?.lastRecord.recordId], [seq, recordId]);
+
+  const setStatus = (what: "AT_SEA" | "ONLINE") =>
+    alice.ok("PUT", "/presence/status", what === "ONLINE" ? { status: "STATUS_ONLINE" } : AT_SEA);
+  const isAtSea = (presences: unknown) => {
+    const [presence] = presences as readonly object[];
+    assert.deepEqual({ ...presence, userId: alice.userId, ...AT_SEA }, presence);
+  };
 
   const rows: Readonly<Record<string, Row>> = {
     SendMessage: {
@@ -192,6 +200,21 @@ describe("the methods of conversations, through every door", function () {
           receipts: [{ userId: bob.userId, readSeq: "0", deliveredSeq: "0" }],
         }),
     },
+    BatchGetPresence: {
+      given: () => setStatus("AT_SEA"),
+      expect: ({ presences }) => isAtSea(presences),
+    },
+    SubscribePresence: {
+      given: () => setStatus("AT_SEA"),
+      expect: ({ presences }) => isAtSea(presences),
+    },
+    SetStatus: {
+      given: () => setStatus("ONLINE"),
+      expect: async () => {
+        const { presences } = await alice.ok<Answer>("GET", `/presence?userIds=${alice.userId}`);
+        isAtSea(presences);
+      },
+    },
     Search: {
       lags: true,
       expect: ({ records, nextPageToken }, { recordId }) =>
@@ -215,14 +238,19 @@ describe("the methods of conversations, through every door", function () {
       const packet = await answerTo(on(), requestId);
       const kind = packet.event.case;
       const json = jsonOf(ServerPacketSchema, packet);
-      assert.ok(kind === "messageAccepted" || kind === "syncPage" || kind === "done", JSON.stringify(json));
+      assert.ok(
+        kind === "messageAccepted" || kind === "syncPage" || kind === "presence" || kind === "done",
+        JSON.stringify(json),
+      );
       return json[kind] as Answer;
     },
   });
 
+  /** Streams are another test's. */
+  const isUnary = (method: string) => methodOf(method).methodKind === "unary";
   const doors: readonly Door[] = [
-    { name: "REST", has: () => true, call: async (m, r) => answerOf(m, await callRest(alice, m, r)) as Answer },
-    { name: "Connect", has: () => true, call: async (m, r) => answerOf(m, await callConnect(alice, m, r)) as Answer },
+    { name: "REST", has: isUnary, call: async (m, r) => answerOf(m, await callRest(alice, m, r)) as Answer },
+    { name: "Connect", has: isUnary, call: async (m, r) => answerOf(m, await callConnect(alice, m, r)) as Answer },
     socketDoor("the socket, in JSON", () => ({ socket: sockets.web, json: true })),
     socketDoor("the socket, in binary", () => ({ socket: sockets.phone, json: false })),
   ];

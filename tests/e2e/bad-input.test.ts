@@ -145,12 +145,6 @@ describe("bad input", () => {
       await assertAlive();
     });
 
-    it("answers a command that is only in the contract with UNIMPLEMENTED and lives on", async () => {
-      const event = await socket.request({ case: "setStatus", value: { status: 2 } });
-      assert.ok(event.case === "error" && event.value.reason === "ERROR_REASON_UNIMPLEMENTED");
-      await assertAlive();
-    });
-
     it("answers an empty text with INVALID_FIELD, naming the field, and lives on", async () => {
       const event = await socket.request(textTo(group.conversationId, ""));
       assert.ok(event.case === "error");

@@ -6,7 +6,7 @@ import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { installation } from "../support/shared-installation.ts";
 import { TcpSocket } from "../support/tcp.ts";
 import { TestUser } from "../support/user.ts";
-import { type Client, look, subscribe, told, untilTold } from "../support/watching.ts";
+import { type Client, look, subscribe, told, untilStatuses, untilTold } from "../support/watching.ts";
 
 const setStatus = (user: TestUser, status: string, more: { statusText?: string; expireTime?: string } = {}) =>
   user.ok("PUT", "/presence/status", { status: `STATUS_${status}`, ...more });
@@ -14,6 +14,8 @@ const setStatus = (user: TestUser, status: string, more: { statusText?: string; 
 describe("presence, from the client's side", function () {
   this.timeout(60_000);
   let open: { close(): Promise<unknown> }[] = [];
+
+  before(() => untilStatuses(installation().at));
 
   afterEach(async () => {
     await Promise.all(open.map((each) => each.close()));

@@ -5,6 +5,8 @@ import type { Request } from "./api-table.ts";
 export interface Subject {
   /** A conversation of the caller's. */
   readonly conversationId: string;
+  /** The caller. */
+  readonly userId: string;
   /** A message of his there. */
   readonly recordId: string;
   readonly seq: string;
@@ -41,5 +43,8 @@ export const requests: Readonly<Record<string, (about: Subject) => Request>> = {
   GetConversation: ({ conversationId }) => ({ conversationId }),
   Sync: () => ({ cursor: "", pageSize: 10 }),
   GetReadReceipts: ({ conversationId, seq }) => ({ conversationId, seq }),
+  BatchGetPresence: ({ userId }) => ({ userIds: [userId] }),
+  SetStatus: () => ({ status: "STATUS_AWAY", statusText: "at sea", expireTime: "2999-01-01T00:00:00Z" }),
+  SubscribePresence: ({ userId }) => ({ userIds: [userId] }),
   Search: ({ conversationId, word }) => ({ query: word, conversationId }),
 };

@@ -15,6 +15,7 @@ import { http } from "@oceanchat/gen/google/api/annotations_pb";
 import { BadRequestSchema, ErrorInfoSchema } from "@oceanchat/gen/google/rpc/error_details_pb";
 import { ClientPacketSchema, type ServerPacket } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { MessageService } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
+import { PresenceService } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
 import { QueryService } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import { type RestAnswer, rest } from "./rest.ts";
 import type { TestSocket } from "./socket.ts";
@@ -23,8 +24,12 @@ import type { TestUser } from "./user.ts";
 /** A request in protobuf JSON; for bad input it may be anything. */
 export type Request = JsonObject;
 
-/** Every public method that conversations have. */
-export const methods: readonly DescMethod[] = [...MessageService.methods, ...QueryService.methods];
+/** Every public method that conversations have, and presence. */
+export const methods: readonly DescMethod[] = [
+  ...MessageService.methods,
+  ...QueryService.methods,
+  ...PresenceService.methods,
+];
 
 /** The method of a name. */
 export function methodOf(name: string): DescMethod {
@@ -44,7 +49,7 @@ export const commandNames: ReadonlyMap<string, string> = new Map([
 
 /** What the socket's commands are that belong to the services of these methods. */
 export const commandsOfConversations: readonly string[] = ClientPacketSchema.fields
-  .filter(({ message }) => /^oceanchat\.(message|query)\./.test(message?.typeName ?? ""))
+  .filter(({ message }) => /^oceanchat\.(message|query|presence)\./.test(message?.typeName ?? ""))
   .map(({ localName }) => localName);
 
 /** A refusal, the same whatever door it came through. */
@@ -74,7 +79,7 @@ export function callRest(user: TestUser, method: DescMethod, request: Request, t
     return patiently(() => rest(user.at.edge, verb, path, { ...bearer, body: Object.fromEntries(left) }));
   }
   const query = new URLSearchParams(
-    [...left].map(([name, value]): [string, string] => [name, String(value)]),
+    [...left].flatMap(([name, value]) => [value].flat().map((each): [string, string] => [name, String(each)])),
   ).toString();
   return patiently(() => rest(user.at.edge, verb, query === "" ? path : `${path}?${query}`, bearer));
 }

@@ -1,6 +1,6 @@
 import type { ClientPacket, ServerPacket } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { type Presence, StatusSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_service_pb";
-import type { TestUser } from "./user.ts";
+import { type Edge, TestUser } from "./user.ts";
 
 /** A client on a socket of any kind. */
 export interface Client {
@@ -39,4 +39,18 @@ export function told(client: Client, { userId }: TestUser): string[] {
 export async function untilTold(client: Client, user: TestUser, count: number, timeoutMs?: number): Promise<string[]> {
   await client.until(() => told(client, user).length >= count, timeoutMs);
   return told(client, user);
+}
+
+/** Until presence can read statuses: in the moments after a start everybody looks offline. */
+export async function untilStatuses(at: Edge): Promise<void> {
+  const [viewer, user] = await Promise.all([TestUser.register(at, "first"), TestUser.register(at, "second")]);
+  const socket = await user.connect();
+  for (const began = Date.now(); ; ) {
+    const path = `/presence?userIds=${user.userId}`;
+    const { presences } = await viewer.ok<{ presences: readonly { readonly status: string }[] }>("GET", path);
+    if (presences[0]?.status === "STATUS_ONLINE") break;
+    if (Date.now() - began > 20_000) throw new Error("statuses can't be read");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await socket.close();
 }
