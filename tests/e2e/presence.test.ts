@@ -177,6 +177,26 @@ describe("presence, from the client's side", function () {
     assert.deepEqual(await untilTold(watcher, user, 1), ["AWAY"]);
   });
 
+  it("refuses streams to who has no token, and to what isn't asked rightly", async () => {
+    const { edge } = installation().at;
+    const user = await TestUser.register(installation().at, "user");
+    const client = createClient(PresenceService, createConnectTransport({ baseUrl: edge, httpVersion: "1.1" }));
+    const refusalOf = async (userIds: string[], token: string) => {
+      const headers = token === "" ? {} : { authorization: `Bearer ${token}` };
+      try {
+        for await (const _ of client.subscribePresence({ userIds }, { headers })) return "answered";
+        return "ended";
+      } catch (error) {
+        return Code[ConnectError.from(error).code];
+      }
+    };
+    for (const token of ["", `${user.token}x`]) assert.equal(await refusalOf([user.userId], token), "Unauthenticated");
+    for (const userIds of [["bob"], Array.from({ length: 501 }, () => user.userId)]) {
+      assert.equal(await refusalOf(userIds, user.token), "InvalidArgument");
+    }
+    assert.equal(await refusalOf([user.userId], user.token), "answered");
+  });
+
   it("streams to programs and over REST, until the session ends", async () => {
     const [viewer, user] = await register("viewer", "user");
     assert.ok(viewer !== undefined && user !== undefined);
