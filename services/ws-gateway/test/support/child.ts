@@ -13,16 +13,20 @@ export class GatewayProcess {
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  private constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [MAIN], { env: { ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  private constructor(env: Readonly<Record<string, string>>, flags: readonly string[]) {
+    this.#child = spawn(process.execPath, [...flags, MAIN], { env: { ...env }, stdio: ["ignore", "pipe", "inherit"] });
     this.exited = once(this.#child, "exit").then(([code]) => (typeof code === "number" ? code : null));
     const { stdout } = this.#child;
     if (stdout === null) throw new Error("no output");
     createInterface({ input: stdout }).on("line", (line) => this.log.add(JSON.parse(line)));
   }
 
-  static async start(env: Readonly<Record<string, string>>): Promise<{ gateway: GatewayProcess; at: Accepting }> {
-    const gateway = new GatewayProcess(env);
+  /** `flags` are node's own. */
+  static async start(
+    env: Readonly<Record<string, string>>,
+    flags: readonly string[] = [],
+  ): Promise<{ gateway: GatewayProcess; at: Accepting }> {
+    const gateway = new GatewayProcess(env, flags);
     return { gateway, at: acceptingOf(await gateway.log.find(isAccepting)) };
   }
 
