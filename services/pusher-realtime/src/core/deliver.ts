@@ -13,6 +13,8 @@ export type Deliver = (address: string, records: readonly Addressed[], tracepare
 
 /** Packets to one gateway that wait for its answer. */
 const IN_FLIGHT = 256;
+/** Writes to connections that wait for its answer: what a gateway does within a fraction of the time that it has for an answer. */
+const WRITES_IN_FLIGHT = 16_000;
 /** How often a packet is sent at most, by what became of it the time before. */
 const ATTEMPTS = { unreachable: 2, silent: 3, busy: 6 } as const;
 /** How long to wait before it is sent again, in milliseconds. */
@@ -56,6 +58,7 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
   return async (address, records, traceparent) => {
     const missed: Missed[] = [];
     const under = new Set<Promise<void>>();
+    let writes = 0;
     const deliver = async (frame: Frame) => {
       const receipt = await send(address, frame, traceparent);
       if (receipt.kind === "silent") suspect(address);
@@ -68,9 +71,13 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
         continue;
       }
       // Begun in order; the answers may come in any.
-      const delivered: Promise<void> = deliver(frame).finally(() => under.delete(delivered));
+      const delivered: Promise<void> = deliver(frame).finally(() => {
+        under.delete(delivered);
+        writes -= frame.targets.length;
+      });
       under.add(delivered);
-      if (under.size >= IN_FLIGHT) await Promise.race(under);
+      writes += frame.targets.length;
+      while (under.size >= IN_FLIGHT || writes >= WRITES_IN_FLIGHT) await Promise.race(under);
     }
     await Promise.all(under);
     return missed;

@@ -161,6 +161,16 @@ describe("PusherCore.push", () => {
     assert.deepEqual(offline.told, ["5 bob", "6 bob"]);
   });
 
+  it("asks a gateway for a bounded number of writes at a time", async () => {
+    const many = Array.from({ length: 1000 }, (_, n) => `bob/${n}`);
+    gateways.hold("gw1:1", ...many);
+    // 40 packets of one record each, to 1000 connections each.
+    const records = Array.from({ length: 40 }, (_, n) => addressed(message(n + 1, "x".repeat(30_000)), many));
+    await core.push([task(records)], "");
+    assert.equal(gateways.parcels.length, 40);
+    assert.equal(gateways.mostRunning, 16);
+  });
+
   it("keeps a bounded number of packets under way", async () => {
     const connections = Array.from({ length: 600 }, (_, n) => `user${n}/1`);
     gateways.hold("gw1:1", ...connections);
