@@ -18,6 +18,8 @@ import { Traffic } from "./traffic.ts";
 
 const HEARTBEAT_MS = 25_000;
 const CONNECT_TRIES = 5;
+/** How long a client's first \`sync\` may hold up the next client. */
+const SYNC_WAIT_MS = 5_000;
 
 /** A thread's share of the load: its clients and what they send. */
 export class Shard implements ClientEvents {
@@ -57,7 +59,8 @@ export class Shard implements ClientEvents {
       await this.#open(client);
       told(++open);
       // Who resumes has asked before: what came until now is not missed later.
-      if (this.#plan.resumes && talking.has(client.plan.number)) await this.#resume.catchUp(client);
+      if (!this.#plan.resumes || !talking.has(client.plan.number)) return;
+      await Promise.race([this.#resume.catchUp(client), sleep(SYNC_WAIT_MS)]);
     });
     this.#resume.forget();
     this.#heartbeats = setInterval(() => {
