@@ -21,6 +21,8 @@ interface Wanted {
 }
 
 let session: Session | undefined;
+/** A row without a scenario that is being measured; it has servers of its own to end. */
+let extraRow: Promise<unknown> = Promise.resolve();
 let signals = 0;
 const stopping = new AbortController();
 
@@ -28,8 +30,8 @@ function onSignal(signal: NodeJS.Signals): void {
   signals += 1;
   if (signals === 1) process.stderr.write(`\n${signal}: stopping; once more forces it\n`);
   stopping.abort();
-  const stopped = session?.stop(signals > 1) ?? Promise.resolve();
-  stopped.then(
+  const stops = [session?.stop(signals > 1), signals > 1 ? undefined : extraRow.catch(() => undefined)];
+  Promise.all(stops).then(
     () => process.exit(130),
     (error: unknown) => fail(error),
   );
@@ -90,7 +92,11 @@ async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{
     session = undefined;
   }
   const rows: BudgetRow[] = [];
-  for (const name of extra) rows.push(...((await EXTRA_ROWS[name]?.(asked.runs, say, stopping.signal)) ?? []));
+  for (const name of extra) {
+    const measuring = EXTRA_ROWS[name]?.(asked.runs, say, stopping.signal) ?? Promise.resolve([]);
+    extraRow = measuring;
+    rows.push(...(await measuring));
+  }
   return { all, rows };
 }
 
