@@ -76,11 +76,12 @@ export async function fillStore(
     const at = place(message);
     const text = textOf(message);
     const begun = performance.now();
-    const tokens = indexTokensOf(wordsOf([text], 128));
+    const words = wordsOf([text], 128);
+    const tokens = indexTokensOf(words);
     cutMs += performance.now() - begun;
     tokenCount += tokens.length;
     const conversationKey = shortKeyOf(at.conversationId);
-    return { _id: `${at.conversationId}:${at.seq}`, ...at, conversationKey, tokens, contentSeq: at.seq };
+    return { _id: `${at.conversationId}:${at.seq}`, ...at, conversationKey, tokens, words, contentSeq: at.seq };
   });
   const cutMicros = Math.round((cutMs * 10_000) / messages) / 10;
   return { cutMicros, tokensPerMessage: tokenCount / messages, recordSeconds, entrySeconds };

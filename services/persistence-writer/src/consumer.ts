@@ -13,7 +13,9 @@ import { RecordRefusedError } from "./errors.ts";
 export const CONSUMER = "persistence-writer";
 /** Batches written at the same time. A conversation is always in the same lane, so two batches never race for one head. */
 const LANES = 4;
-/** Large: heads and lists move once per batch, and that costs the store more than the records do. */
+/** How long a batch is gathered, in milliseconds: a statement costs the store as much as ten records in it. What waits is read from the log. */
+const LINGER_MS = 200;
+/** Large: heads and lists move once per batch, and moving one costs the store more than inserting a record. */
 const MAX_BATCH = 2000;
 const MAX_IN_FLIGHT = 12_000;
 /** Over all processes. */
@@ -46,7 +48,7 @@ export async function consumeLog(
     lanes: LANES,
     laneOf,
     maxBatch: MAX_BATCH,
-    lingerMs: 50,
+    lingerMs: LINGER_MS,
     maxInFlight: MAX_IN_FLIGHT,
     handle: async (batch) => {
       const [first] = batch;
