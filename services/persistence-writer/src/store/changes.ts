@@ -8,6 +8,7 @@ import {
 } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import type { AnyBulkWriteOperation, Collection, Db, Document } from "mongodb";
 import type { Changes, MessageChange, Reaction, ReadCursor, Setting, SettingsChange } from "../ports.ts";
+import { type Moves, moveAll } from "./moves.ts";
 import { type InTime, ifNewer, updateAll } from "./writes.ts";
 
 interface MessageStateDocument {
@@ -84,7 +85,7 @@ export async function applyChanges(to: ChangeCollections, changes: Changes, inTi
   await Promise.all([
     updateAll(to.messageStates, changes.messages.map(messageUpdate), inTime),
     updateAll(to.reactions, changes.reactions.map(reactionUpdate), inTime),
-    updateAll(to.readCursors, changes.readCursors.map(cursorUpdate), inTime),
+    moveAll(to.readCursors, cursorMoves(changes.readCursors), inTime),
     updateAll(to.settings, changes.settings.map(settingsUpdate), inTime),
   ]);
 }
@@ -138,15 +139,10 @@ function reactionUpdate(reaction: Reaction): AnyBulkWriteOperation<ReactionDocum
   };
 }
 
-function cursorUpdate({ userId, conversationId, readSeq }: ReadCursor): AnyBulkWriteOperation<ReadCursorDocument> {
-  return {
-    updateOne: {
-      filter: { _id: `${userId}:${conversationId}` },
-      update: { $max: { readSeq }, $setOnInsert: { userId, conversationId } },
-      upsert: true,
-    },
-  };
-}
+const cursorMoves = (cursors: readonly ReadCursor[]): Moves<ReadCursorDocument> => ({
+  documents: cursors.map((cursor) => ({ _id: `${cursor.userId}:${cursor.conversationId}`, ...cursor })),
+  forward: { readSeq: { $max: ["$moved.readSeq", "$readSeq"] } },
+});
 
 /** Each setting by itself: the record with the highest seq that says something of it wins. */
 function settingsUpdate(change: SettingsChange): AnyBulkWriteOperation<SettingsDocument> {
