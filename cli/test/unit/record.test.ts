@@ -41,7 +41,10 @@ describe("record ids", () => {
     assert.equal(ids.add("a", 2n), 1n);
     ids.add("b", 3n);
     ids.add("c", 4n);
-    assert.equal(ids.add("a", 5n), undefined);
+    assert.equal(ids.add("a", 5n), 1n);
+    assert.equal(ids.add("b", 5n), 3n);
+    ids.add("d", 5n);
     assert.equal(ids.add("c", 6n), 4n);
+    assert.equal(ids.add("a", 6n), undefined);
   });
 });

@@ -12,8 +12,8 @@ const page = (fromSeq: number, toSeq: number, headSeq: number) => ({
 });
 
 describe("StoredUpTo", () => {
-  it("never goes back, and forgets what was used longest ago", () => {
-    const stored = new StoredUpTo(2);
+  it("never goes back, and forgets what was raised longest ago", () => {
+    const stored = new StoredUpTo(4);
     const place = (seq: bigint) => ({ seq, streamSequence: Number(seq) });
     stored.raise("a", place(5n));
     stored.raise("a", place(3n));
