@@ -4,6 +4,8 @@ const WORD_CHARACTERS = 32;
 const BEGINNING_CHARACTERS = 3;
 /** Tells a beginning from a word: no word holds it. */
 const BEGINNING = "^";
+/** Greater than every character of a word. */
+const LAST = "\u{10ffff}";
 
 /** Scripts that put no space between words; their runs are cut into overlapping pairs of characters. */
 const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}]/u;
@@ -58,22 +60,41 @@ export function wordQueriesOf(text: string, limit: number): WordQuery[] {
   return [...queries.values()];
 }
 
-/** What an index holds of words: these, and their beginnings, each once. */
+/**
+ * What an index holds of words, each once: their beginnings, since an entry for each word besides would cost more than it is worth. Of
+ * Chinese, Japanese and Korean the words too: many begin with the same character.
+ */
 export function indexTokensOf(words: readonly string[]): string[] {
-  return [...new Set([...words, ...words.flatMap((word) => beginningOf(word) ?? [])])];
+  const tokens = new Set<string>();
+  for (const word of words) {
+    if (UNSPACED.test(word)) tokens.add(word);
+    tokens.add(beginningOf(word));
+  }
+  return [...tokens];
 }
 
 /**
- * The token of an index that every text has which holds what is looked for: the word, or the beginning of the beginning, which
- * others have too. Undefined for a beginning that is too short for one.
+ * The token of an index that every text has which holds what is looked for; others may have it too. Undefined for a beginning that is
+ * shorter than a token: there `tokenRangeOf` is.
  */
-export const indexTokenOf = ({ word, prefix }: WordQuery): string | undefined => (prefix ? beginningOf(word) : word);
+export function indexTokenOf({ word, prefix }: WordQuery): string | undefined {
+  if (UNSPACED.test(word)) return prefix ? beginningOf(word) : word;
+  return prefix && [...word].length < BEGINNING_CHARACTERS ? undefined : beginningOf(word);
+}
 
-/** Undefined for words that are shorter. */
-function beginningOf(word: string): string | undefined {
+/** Of words that begin so, and of no others: the tokens from the first one to before the second one. */
+export const tokenRangeOf = (beginning: string): readonly [string, string] => [
+  `${BEGINNING}${beginning}`,
+  `${BEGINNING}${beginning}${LAST}`,
+];
+
+/** The words from the first one to before the second one begin so. */
+export const wordRangeOf = (beginning: string): readonly [string, string] => [beginning, `${beginning}${LAST}`];
+
+/** The whole word when it is shorter. */
+function beginningOf(word: string): string {
   const length = UNSPACED.test(word) ? 1 : BEGINNING_CHARACTERS;
-  const characters = [...word].slice(0, length);
-  return characters.length === length ? `${BEGINNING}${characters.join("")}` : undefined;
+  return `${BEGINNING}${[...word].slice(0, length).join("")}`;
 }
 
 /** Whether words hold all that is looked for. */

@@ -13,6 +13,7 @@ import { startService, testHost } from "@oceanchat/runtime/testing";
 import { logBacklog } from "../backlog.ts";
 import { type ProcessRef, sampleUsage, usageBetween } from "../usage.ts";
 import { childProcesses } from "./child-processes.ts";
+import { textOf as wordsOf } from "./search-store.ts";
 import { startServiceProcess } from "./service-process.ts";
 import { textEntry, textOf, uuid } from "./text-records.ts";
 
@@ -26,6 +27,8 @@ const { values } = parseArgs({
     perSecond: { type: "string", default: "200" },
     seconds: { type: "string", default: "8" },
     conversations: { type: "string", default: "50" },
+    /** `lorem`: the same few words always; `words`: a dozen, as frequent as in a language. */
+    text: { type: "string", default: "lorem" },
     /** Which of delivery, store and search. */
     parts: { type: "string", default: "delivery,store,search" },
   },
@@ -33,6 +36,7 @@ const { values } = parseArgs({
 const perSecond = Number(values.perSecond);
 const conversations = Number(values.conversations);
 const seconds = Number(values.seconds);
+const said = (n: number) => (values.text === "words" ? wordsOf(n) : textOf(n, 100));
 const parts = new Set(values.parts.split(","));
 const WARM_UP_SECONDS = 3;
 const TURN_MS = 2;
@@ -121,7 +125,7 @@ try {
   let sent = 0;
   let failed = 0;
   const publish = (n: number) => {
-    const entry = textEntry(n, 2 * (n % conversations), Math.floor(n / conversations) + 1, textOf(n, 100));
+    const entry = textEntry(n, 2 * (n % conversations), Math.floor(n / conversations) + 1, said(n));
     const id = entry.record?.conversationId ?? "";
     bus
       .publish(stream.subjectOf("conversation", { id }), toBinary(LogEntrySchema, entry), {

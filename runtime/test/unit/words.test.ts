@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
-import { haveAll, indexTokenOf, indexTokensOf, wordQueriesOf, wordsOf } from "../../src/words.ts";
+import {
+  haveAll,
+  indexTokenOf,
+  indexTokensOf,
+  tokenRangeOf,
+  type WordQuery,
+  wordQueriesOf,
+  wordsOf,
+} from "../../src/words.ts";
 
 const ALL = 1000;
 const words = (text: string) => wordsOf([text], ALL);
 const finds = (query: string, text: string) => haveAll(words(text), wordQueriesOf(query, ALL));
 const whole = (...all: string[]) => all.map((word) => ({ word, prefix: false }));
+
+/** Whether an index with these tokens has what is looked for. */
+function isAmong(tokens: readonly string[], query: WordQuery): boolean {
+  const token = indexTokenOf(query);
+  const [from, to] = tokenRangeOf(query.word);
+  return token === undefined ? tokens.some((each) => each >= from && each < to) : tokens.includes(token);
+}
 
 /** Numbers below `n` that are the same for the same seed (mulberry32). */
 function randomOf(seed: number): (n: number) => number {
@@ -81,20 +96,20 @@ describe("wordQueriesOf", () => {
 });
 
 describe("indexTokensOf", () => {
-  it("adds the beginnings of words that have one, each once", () => {
+  it("gives the beginnings of words, each once, and pairs that have no space between them", () => {
     assert.deepEqual(indexTokensOf(["contract", "contact", "an", "bay", "𠮷野", "野家", "野", "हिन्दी"]), [
-      ...["contract", "contact", "an", "bay", "𠮷野", "野家", "野", "हिन्दी"],
-      ...["^con", "^bay", "^𠮷", "^野", "^हिन"],
+      ...["^con", "^an", "^bay", "𠮷野", "^𠮷", "野家", "^野", "野", "^हिन"],
     ]);
     assert.deepEqual(indexTokensOf([]), []);
   });
 });
 
 describe("indexTokenOf", () => {
-  it("is the word, or what all words have that begin so", () => {
+  it("is what all words have that begin so, or of a pair itself", () => {
     const tokens = ["contr", "con", "co", "c", "野", "𝐱yz"].map((word) => indexTokenOf({ word, prefix: true }));
     assert.deepEqual(tokens, ["^con", "^con", undefined, undefined, "^野", "^𝐱yz"]);
-    assert.equal(indexTokenOf({ word: "co", prefix: false }), "co");
+    const ofWhole = whole("contract", "co", "京大").map(indexTokenOf);
+    assert.deepEqual(ofWhole, ["^con", "^co", "京大"]);
   });
 });
 
@@ -133,8 +148,9 @@ describe("words and queries", () => {
           const beginning = characters.slice(0, length).join("");
           if (!/[\p{L}\p{N}]/u.test(beginning)) continue;
           assert.ok(finds(beginning, text), `seed ${seed}: ${beginning} in ${text}`);
-          const tokens: readonly (string | undefined)[] = [...indexTokensOf(words(text)), undefined];
-          for (const query of wordQueriesOf(beginning, ALL)) assert.ok(tokens.includes(indexTokenOf(query)));
+          const tokens = indexTokensOf(words(text));
+          for (const query of wordQueriesOf(beginning, ALL))
+            assert.ok(isAmong(tokens, query), `${beginning} in ${tokens}`);
         }
       }
     }

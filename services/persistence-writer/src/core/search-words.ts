@@ -1,7 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Content } from "@oceanchat/gen/oceanchat/records/v1/content_pb";
 import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
+import { wordsOf } from "@oceanchat/runtime/words";
 
 /** Of a longer message the first words count. query knows the same limit. */
 const WORDS_OF_MESSAGE = 128;
@@ -13,8 +13,8 @@ export interface SearchChange {
   readonly seq: bigint;
   /** The message itself; undefined when only an edit or a recall of it is known. */
   readonly message: { readonly senderUserId: string; readonly acceptedTime: Date } | undefined;
-  /** What it says newest, its words and their beginnings, and in which record; undefined when only a recall is known. */
-  readonly content: { readonly seq: bigint; readonly tokens: readonly string[] } | undefined;
+  /** The words of what it says newest, and in which record; undefined when only a recall is known. */
+  readonly content: { readonly seq: bigint; readonly words: readonly string[] } | undefined;
   readonly recalled: boolean;
 }
 
@@ -50,8 +50,8 @@ function changed(known: SearchChange, { seq, body, senderUserId, acceptedTime }:
   if (body.case === "recall") return { ...known, recalled: true };
   if (body.case !== "message" && body.case !== "edit") return known;
   const isNewer = known.content === undefined || known.content.seq < seq;
-  const tokens = isNewer ? indexTokensOf(wordsOf(textsOf(body.value.content), WORDS_OF_MESSAGE)) : [];
-  const content = isNewer ? { seq, tokens } : known.content;
+  const words = isNewer ? wordsOf(textsOf(body.value.content), WORDS_OF_MESSAGE) : [];
+  const content = isNewer ? { seq, words } : known.content;
   if (body.case === "edit" || acceptedTime === undefined) return { ...known, content };
   return { ...known, content, message: { senderUserId, acceptedTime: timestampDate(acceptedTime) } };
 }

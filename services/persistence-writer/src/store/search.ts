@@ -3,6 +3,7 @@ import { collection } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
 import { StoredSearchEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/store_pb";
 import { type MongoOptions, openMongo } from "@oceanchat/runtime/mongo";
 import { shortKeyOf } from "@oceanchat/runtime/short-key";
+import { indexTokensOf } from "@oceanchat/runtime/words";
 import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import type { SearchChange, SearchIndex } from "../core/search-words.ts";
 import { type InTime, ifNewer, insertAll, inTimeOf, updateAll } from "./writes.ts";
@@ -18,6 +19,7 @@ interface SearchEntryDocument {
   senderUserId?: string;
   acceptedTime?: Date;
   tokens: readonly string[];
+  words: readonly string[];
   contentSeq?: bigint;
   recalled?: true;
 }
@@ -30,7 +32,7 @@ export const openSearchIndex = (
   openMongo({ silenceMs: writeMs, ...options }, async (db) => {
     const entries = db.collection<SearchEntryDocument>(getOption(StoredSearchEntrySchema, collection));
     // By time, not by seq: so that the newest of several conversations are read without reading the others.
-    // The key stands for the conversation's id, which would be most of the index: it has an entry for each word.
+    // The key stands for the conversation's id, which would be most of the index: it has an entry for each token.
     const key = { conversationKey: 1, tokens: 1, acceptedTime: 1, seq: 1 } as const;
     await entries.createIndexes([{ name: "words", key }]);
     const inTime = inTimeOf(writeMs);
@@ -60,7 +62,8 @@ function documentOf(change: SearchChange): SearchEntryDocument | undefined {
     conversationKey: shortKeyOf(conversationId),
     seq,
     ...message,
-    tokens: recalled ? [] : content.tokens,
+    tokens: recalled ? [] : indexTokensOf(content.words),
+    words: recalled ? [] : content.words,
     contentSeq: content.seq,
     ...(recalled ? { recalled } : {}),
   };
@@ -69,7 +72,11 @@ function documentOf(change: SearchChange): SearchEntryDocument | undefined {
 /** Compares in the store, in one step: the same entry comes of any order and of repeats. */
 function merge(change: SearchChange): AnyBulkWriteOperation<SearchEntryDocument> {
   const { conversationId, seq, message, content, recalled } = change;
-  const tokens = content === undefined ? "$tokens" : ifNewer(content.seq, "contentSeq", content.tokens, "tokens");
+  const newest = (field: "tokens" | "words", value: readonly string[] | undefined) => {
+    if (recalled) return [];
+    const kept = content === undefined ? `$${field}` : ifNewer(content.seq, "contentSeq", value, field);
+    return { $cond: [{ $eq: ["$recalled", true] }, [], kept] };
+  };
   const about =
     message === undefined
       ? {}
@@ -86,7 +93,8 @@ function merge(change: SearchChange): AnyBulkWriteOperation<SearchEntryDocument>
             ...about,
             ...(content === undefined ? {} : { contentSeq: { $max: [content.seq, "$contentSeq"] } }),
             ...(recalled ? { recalled: true } : {}),
-            tokens: recalled ? [] : { $cond: [{ $eq: ["$recalled", true] }, [], tokens] },
+            tokens: newest("tokens", content && indexTokensOf(content.words)),
+            words: newest("words", content?.words),
           },
         },
       ],

@@ -14,6 +14,7 @@ import { WriterProcess } from "../support/writer-process.ts";
 interface Entry {
   readonly _id: string;
   readonly tokens: readonly string[];
+  readonly words: readonly string[];
 }
 
 describe("the search index", () => {
@@ -53,7 +54,7 @@ describe("the search index", () => {
       [9, 9],
     ] satisfies Entries[]
   ).map((each) => entry(...(each as Entries)).record ?? assert.fail());
-  const whole = (seq: number, contentSeq: number, tokens: readonly string[]) => ({
+  const whole = (seq: number, contentSeq: number, words: readonly string[], tokens: readonly string[]) => ({
     _id: `${DIRECT}:${seq}`,
     conversationId: DIRECT,
     seq: BigInt(seq),
@@ -61,13 +62,14 @@ describe("the search index", () => {
     conversationKey: shortKeyOf(DIRECT),
     acceptedTime: new Date(T0 + seq * 1000),
     tokens,
+    words,
     contentSeq: BigInt(contentSeq),
   });
   const final = [
-    whole(1, 5, ["five", "funf", "^fiv", "^fun"]),
-    whole(2, 7, []),
-    whole(4, 8, ["words", "after", "all", "^wor", "^aft", "^all"]),
-    whole(9, 9, ["message", "9", "^mes"]),
+    whole(1, 5, ["five", "funf"], ["^fiv", "^fun"]),
+    whole(2, 7, [], []),
+    whole(4, 8, ["words", "after", "all"], ["^wor", "^aft", "^all"]),
+    whole(9, 9, ["message", "9"], ["^mes", "^9"]),
   ];
 
   async function applyAll(index: SearchIndex | undefined, batches: readonly (typeof log)[]) {
@@ -124,12 +126,12 @@ describe("the search index", () => {
     }
   });
 
-  it("reads one conversation's entries of a word by its index, the newest first", async () => {
+  it("reads one conversation's entries of a token by its index, the newest first", async () => {
     await applyAll(indexes[0], [log, [entry(1, 50, { conversationId: GROUP }).record ?? assert.fail()]]);
     const query = entries
       .find({
         conversationKey: shortKeyOf(GROUP),
-        tokens: "message",
+        tokens: "^mes",
         acceptedTime: { $lt: new Date(T0 + 5000) },
       })
       .sort({ acceptedTime: -1, seq: -1 })

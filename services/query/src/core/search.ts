@@ -61,14 +61,15 @@ export async function searchMessages(sources: ListSources, userId: string, init:
 }
 
 /**
- * What has a token in the index is looked up by it, best a long one: longer words are rarer. Of tokens of the same length the
- * beginning of words is the most frequent (its mark doesn't count).
+ * What has a token in the index is looked up by it, best a long one: what it stands for is rarer. Of tokens of the same length that of
+ * the longer word.
  */
 function byRarity(a: WordQuery, b: WordQuery): number {
-  return lengthInIndex(b) - lengthInIndex(a) || Number(a.prefix) - Number(b.prefix) || b.word.length - a.word.length;
+  return lengthInIndex(b) - lengthInIndex(a) || b.word.length - a.word.length || Number(a.prefix) - Number(b.prefix);
 }
 
-const lengthInIndex = (query: WordQuery): number => (indexTokenOf(query)?.length ?? 0) - Number(query.prefix);
+/** In characters that it has of a word. */
+const lengthInIndex = (query: WordQuery): number => indexTokenOf(query)?.replace("^", "").length ?? 0;
 
 async function findInOne(sources: ListSources, userId: string, conversationId: string, query: MessageQuery) {
   const intervals = await readableIntervals(sources.peers, conversationId, userId);

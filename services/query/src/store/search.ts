@@ -2,7 +2,7 @@ import { shared } from "@oceanchat/runtime/fail";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import { reading } from "@oceanchat/runtime/mongo";
 import { shortKeyOf } from "@oceanchat/runtime/short-key";
-import { indexTokenOf, type WordQuery } from "@oceanchat/runtime/words";
+import { indexTokenOf, tokenRangeOf, type WordQuery, wordRangeOf } from "@oceanchat/runtime/words";
 import { type Collection, type Document, type Filter, MongoServerError } from "mongodb";
 import type { FoundMessage, MessageQuery, SearchedConversation, SearchIndex } from "../ports/search.ts";
 import type { Interval } from "../ports.ts";
@@ -14,8 +14,6 @@ const AT_ONCE = 4;
 /** How long the store may look, in milliseconds. */
 const SEARCH_MS = 5_000;
 const MAX_TIME_EXPIRED = 50;
-/** Greater than every word that begins with what stands before it. */
-const LAST = "\u{10ffff}";
 
 export interface SearchEntryDocument extends Document {
   readonly _id: string;
@@ -25,6 +23,7 @@ export interface SearchEntryDocument extends Document {
   readonly senderUserId?: string;
   readonly acceptedTime?: Date;
   readonly tokens: readonly string[];
+  readonly words: readonly string[];
 }
 
 /** Reads the index of what messages say. */
@@ -77,9 +76,8 @@ function filterOf(
   const { words, senderUserId, fromMs } = query;
   const [first, ...others] = words;
   const token = first && indexTokenOf(first);
-  // A token of a beginning stands for all that begin alike.
-  const compared = first?.prefix === true && token !== undefined ? words : others;
-  const rest: Filter<SearchEntryDocument>[] = compared.map(comparison);
+  // A token stands for all words that begin alike; a range of them is what is looked for.
+  const rest: Filter<SearchEntryDocument>[] = (token === undefined ? others : words).map(comparison);
   if (senderUserId !== "") rest.push({ senderUserId });
   if (intervals.length === 1) rest.push(...intervals.flatMap((only) => within(only) ?? []));
   else rest.push({ $or: intervals.map((each) => within(each) ?? {}) });
@@ -88,22 +86,18 @@ function filterOf(
   const acceptedTime = { $gte: new Date(fromMs), ...until };
   return {
     conversationKey: shortKeyOf(conversationId),
-    ...(first === undefined ? {} : { tokens: token ?? asTokens(first) }),
+    ...(first === undefined ? {} : { tokens: token ?? between(tokenRangeOf(first.word)) }),
     acceptedTime,
     ...(rest.length === 0 ? {} : { $and: rest }),
     ...ties,
   };
 }
 
-/** Denied twice: else embedded stores walk through the conversation by a beginning instead of looking the first word up. */
-function comparison(query: WordQuery): Filter<SearchEntryDocument> {
-  const tokens = { tokens: asTokens(query) };
-  return query.prefix ? { $nor: [{ $nor: [tokens] }] } : tokens;
-}
+const comparison = ({ word, prefix }: WordQuery): Filter<SearchEntryDocument> => ({
+  words: prefix ? between(wordRangeOf(word)) : word,
+});
 
-function asTokens({ word, prefix }: WordQuery) {
-  return prefix ? { $elemMatch: { $gte: word, $lt: `${word}${LAST}` } } : word;
-}
+const between = ([from, to]: readonly [string, string]) => ({ $elemMatch: { $gte: from, $lt: to } });
 
 function within({ fromSeq, toSeq }: Interval): Filter<SearchEntryDocument> | undefined {
   if (toSeq !== undefined) return { seq: { $gte: fromSeq, $lte: toSeq } };

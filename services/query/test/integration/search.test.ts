@@ -5,7 +5,6 @@ import type { Record as LogRecord } from "@oceanchat/gen/oceanchat/records/v1/re
 import { startServers } from "@oceanchat/infra/servers-for-tests";
 import { shortKeyOf } from "@oceanchat/runtime/short-key";
 import { silentLog } from "@oceanchat/runtime/testing";
-import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import { type Db, type Document, MongoClient } from "mongodb";
 import type { SearchInit } from "../../src/core/search.ts";
 import { createQueryCore, type QueryCore } from "../../src/core.ts";
@@ -13,7 +12,7 @@ import type { FoundMessage } from "../../src/ports/search.ts";
 import type { Interval, QueryPeers, RecordLog } from "../../src/ports.ts";
 import { type MongoRecordStore, openStore } from "../../src/store.ts";
 import { randomOf, text } from "../support/model.ts";
-import { id, row, type Said, T0 } from "../support/said.ts";
+import { id, row, type Said, searchable, T0 } from "../support/said.ts";
 import { noTail } from "../support/tiers.ts";
 
 const alice = id(1);
@@ -81,7 +80,7 @@ describe("search", () => {
         seq: BigInt(said.seq),
         senderUserId: said.by ?? id(2),
         acceptedTime: new Date(T0 + said.at * 1000),
-        tokens: indexTokensOf(wordsOf([said.words], 128)),
+        ...searchable(said.words),
         contentSeq: BigInt(said.seq),
       })),
     );
@@ -221,6 +220,18 @@ describe("search", () => {
     }
   });
 
+  it("tells short words from the beginnings of longer ones", async () => {
+    const said = ["on", "only one", "o", "onion on", "oslo"];
+    await say(...said.map((words, n) => ({ conversationId: direct(2), seq: n + 1, words, at: n })));
+    const at = (...seqs: number[]) => seqs.map((seq) => `${direct(2)}:${seq}`);
+    assert.deepEqual(await found("on on"), at(4, 1), "a word");
+    assert.deepEqual(await found("on o"), at(4, 1));
+    assert.deepEqual(await found("on"), at(4, 2, 1), "a beginning");
+    assert.deepEqual(await found("o"), at(5, 4, 3, 2, 1));
+    assert.deepEqual(await found("o o"), at(3));
+    assert.deepEqual(await found("only only"), at(2));
+  });
+
   it("shows only what the caller may read", async () => {
     memberships.set(id(20), [
       { fromSeq: 2n, toSeq: 3n },
@@ -268,9 +279,7 @@ describe("search", () => {
     ]);
     const inGroup = { conversationId: group(20) };
     // The index has the edit, which lies outside his membership: neither its words nor the old ones find it.
-    await db
-      .collection("search_entries")
-      .updateOne({ _id: _id as never }, { $set: { tokens: indexTokensOf(["after"]) } });
+    await db.collection("search_entries").updateOne({ _id: _id as never }, { $set: searchable("after") });
     assert.deepEqual(await found("after", inGroup), []);
     // The index hasn't got the recall yet.
     assert.deepEqual(await found("recalled", inGroup), []);

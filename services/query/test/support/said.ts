@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { indexTokensOf, wordsOf } from "@oceanchat/runtime/words";
 import type { Document } from "mongodb";
 import { text } from "./model.ts";
 
@@ -26,6 +27,12 @@ const recordOf = ({ conversationId, seq, words, at, by }: Said) =>
     acceptedTime: timestampFromMs(T0 + at * 1000),
     body: { case: "message", value: { content: text(words) } },
   });
+
+/** What its search entry says of it, as persistence-writer has it. */
+export function searchable(said: string) {
+  const words = wordsOf([said], 128);
+  return { tokens: indexTokensOf(words), words };
+}
 
 /** As the store has it. */
 export function row(said: Said): Document {
