@@ -64,6 +64,9 @@ export class Gateway {
   /** What clients are told; undefined until a router could be asked. */
   #limits: GetLimitsResponse | undefined;
   #draining = false;
+  #isLeased = false;
+  /** Resolves when presence has heard of this gateway: before, a connection of it that is reported counts for nothing. */
+  readonly #leased = Promise.withResolvers<void>();
 
   constructor(options: GatewayOptions) {
     const { config, log } = options;
@@ -95,6 +98,11 @@ export class Gateway {
   refusal(): ServiceError | undefined {
     if (this.#draining) return errors.draining();
     return this.sessions.size >= this.#options.config.maxConnections ? errors.full() : undefined;
+  }
+
+  /** Whether presence has ever heard of it. */
+  get isLeased(): boolean {
+    return this.#isLeased;
   }
 
   get isDraining(): boolean {
@@ -129,7 +137,8 @@ export class Gateway {
     this.#unproven.delete(session);
     const open = () => session.open();
     const timer = globalThis.setTimeout(open, this.#options.config.helloWaitMs);
-    this.reports.connected(this.#of(session), () => {
+    this.reports.connected(this.#of(session), async () => {
+      if (!this.#isLeased) await this.#leased.promise;
       clearTimeout(timer);
       open();
     });
@@ -167,6 +176,8 @@ export class Gateway {
   async lease(address: string, released = false): Promise<void> {
     const value = create(LeaseSchema, { address, connections: this.sessions.size, released });
     await this.reports.tell({ case: "lease", value }, this.gatewayId);
+    this.#isLeased = true;
+    this.#leased.resolve();
   }
 
   /** Asks what is accepted from clients, to announce it. What was known before stays when nobody answers. */

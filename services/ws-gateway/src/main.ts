@@ -25,6 +25,8 @@ import { WriteTurns } from "./write-turns.ts";
 const LAST_REPORTS_MS = 1_000;
 const COUNTERS_MS = 60_000;
 const LIMITS_MS = 5_000;
+/** How soon presence is told again of a gateway that it could not be told of: until then its clients count as away. */
+const LEASE_RETRY_MS = 250;
 
 /** Starts a gateway. */
 export async function start(host: Host): Promise<void> {
@@ -67,7 +69,10 @@ function startRounds(host: Host, gateway: Gateway, auth: AuthPort, config: Gatew
   const { log } = host;
   const { leaseMs, idleMs, stallMs, sessionCheckMs } = config;
   return [
-    everyMs(leaseMs, "the lease", log, () => gateway.lease(address)),
+    everyMs(leaseMs, "the lease", log, () => gateway.lease(address), {
+      failing: !gateway.isLeased,
+      retryMs: Math.min(leaseMs, LEASE_RETRY_MS),
+    }),
     everyMs(Math.min(15_000, idleMs / 20), "the idle check", log, () => gateway.checkIdle()),
     everyMs(Math.min(1_000, stallMs / 10), "the check for slow readers", log, () => gateway.checkLag()),
     everyMs(LIMITS_MS, "asking what clients may send", log, () => gateway.learnLimits()),

@@ -5,9 +5,18 @@ export interface Round {
   stop(): void;
 }
 
-/** Does something every so many milliseconds; says once when it begins to fail, and once when it works again. */
-export function everyMs(ms: number, what: string, log: Logger, run: () => Promise<void> | void): Round {
-  let failing = false;
+/**
+ * Does something every so many milliseconds, and sooner again after it failed if told so; says once when it begins to fail, and once
+ * when it works again.
+ */
+export function everyMs(
+  ms: number,
+  what: string,
+  log: Logger,
+  run: () => Promise<void> | void,
+  { failing: afterFailure = false, retryMs = ms }: { readonly failing?: boolean; readonly retryMs?: number } = {},
+): Round {
+  let failing = afterFailure;
   let stopped = false;
   const turn = async () => {
     try {
@@ -18,9 +27,9 @@ export function everyMs(ms: number, what: string, log: Logger, run: () => Promis
       if (!failing) log.warn({ err: cause, what }, "does not work for now");
       failing = true;
     }
-    if (!stopped) timer = setTimeout(turn, ms).unref();
+    if (!stopped) timer = setTimeout(turn, failing ? retryMs : ms).unref();
   };
-  let timer = setTimeout(turn, ms).unref();
+  let timer = setTimeout(turn, failing ? retryMs : ms).unref();
   return {
     stop: () => {
       stopped = true;

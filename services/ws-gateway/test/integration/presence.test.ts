@@ -70,6 +70,26 @@ describe("gateway and presence", () => {
     );
   });
 
+  it("says hello only when presence knows the gateway too, and tells it again soon", async () => {
+    let knows = false;
+    gateway = await RunningGateway.start({}, ({ presence }) => {
+      presence.answer = ({ event }) => {
+        if (event.case === "lease" && !knows) throw shared.unavailable("starting");
+        return {};
+      };
+    });
+    const { presence } = gateway;
+    const client = await upgrade();
+    await presence.reports.find(({ event }) => event.case === "connected");
+    await presence.reports.find((report) => report.event.case === "lease" && report !== presence.of("lease")[0]);
+    assert.equal(client.packets.all.length, 0, "a connection of a gateway that isn't known is nobody's");
+    knows = true;
+    const startedAt = performance.now();
+    await client.packets.count(1);
+    // The next renewal would be 5 s after the start, hello without presence 2 s after the connection.
+    assert.ok(performance.now() - startedAt < 1_500, "it wasn't told soon");
+  });
+
   it("says hello after a while when presence doesn't answer", async () => {
     const { presence } = await start({ OCEANCHAT_HELLO_WAIT_MS: "150" });
     presence.answer = () => new Promise<never>(() => undefined);

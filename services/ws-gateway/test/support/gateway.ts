@@ -72,8 +72,13 @@ export class RunningGateway extends Surroundings {
   #calls: Calls<typeof GatewayMeshService.method.deliver> | undefined;
   #peers: Peers<typeof GatewayMeshService> | undefined;
 
-  static async start(env: Record<string, string> = {}): Promise<RunningGateway> {
+  /** `prepare` may change what its surroundings do before it starts. */
+  static async start(
+    env: Record<string, string> = {},
+    prepare: (surroundings: Surroundings) => void = () => undefined,
+  ): Promise<RunningGateway> {
     const gateway = new RunningGateway();
+    prepare(gateway);
     await gateway.#start(env);
     return gateway;
   }
