@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Mesh, startMesh } from "@oceanchat/infra/supervisor";
+import { type Mesh, type MeshOptions, startMesh } from "@oceanchat/infra/supervisor";
 import { type ApnsServer, startApnsServer } from "../push-providers/apns-server.ts";
 import { type FcmServer, startFcmServer } from "../push-providers/fcm-server.ts";
 import type { Edge } from "./user.ts";
@@ -15,8 +15,11 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-/** Starts everything; the caller stops it. */
-export async function startInstallation(env: Readonly<Record<string, string>> = {}): Promise<Installation> {
+/** Starts everything; the caller stops it. Instances are as in the topology unless it says otherwise. */
+export async function startInstallation(
+  env: Readonly<Record<string, string>> = {},
+  instances: NonNullable<MeshOptions["instances"]> = {},
+): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-e2e-"));
   const [apns, fcm] = await Promise.all([startApnsServer(), startFcmServer()]);
   try {
@@ -24,6 +27,7 @@ export async function startInstallation(env: Readonly<Record<string, string>> = 
       dataDir,
       ports: "free",
       quiet: true,
+      instances,
       env: { all: env, "pusher-offline": { ...apns.environment, ...fcm.environment } },
     });
     const { edge, ws } = mesh.endpoints;

@@ -28,7 +28,12 @@ export interface SocketOptions {
   readonly json?: boolean;
   /** Offer the token as the last subprotocol, as browsers do, rather than in a header. */
   readonly browser?: boolean;
+  /** Called with everything that comes, as it comes; `hello` first. */
+  readonly onPacket?: (packet: ServerPacket) => void;
 }
+
+/** How long a connection may take to be ready, in milliseconds. */
+const HELLO_MS = 10_000;
 
 interface Waiter {
   readonly accepts: (packet: ServerPacket) => boolean;
@@ -48,11 +53,13 @@ export class TestSocket {
   readonly hello: Hello;
   readonly #json: boolean;
   readonly #waiters = new Set<Waiter>();
+  readonly #onPacket: SocketOptions["onPacket"];
   #requestId = 0;
 
-  private constructor(raw: WebSocket, json: boolean, first: ServerPacket) {
+  private constructor(raw: WebSocket, { json = false, onPacket }: SocketOptions, first: ServerPacket) {
     this.raw = raw;
     this.#json = json;
+    this.#onPacket = onPacket;
     this.closed = new Promise((resolve) => {
       raw.on("close", (code, reason) => {
         resolve({ code, reason: reason.toString() });
@@ -76,6 +83,12 @@ export class TestSocket {
     const headers = options.browser === true ? {} : { authorization: `Bearer ${options.token}` };
     const raw = new WebSocket(options.url, protocols, { headers, perMessageDeflate: false });
     return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error(`no hello in ${HELLO_MS} ms`));
+        raw.terminate();
+      }, HELLO_MS);
+      raw.once("message", () => clearTimeout(late));
+      raw.once("close", () => clearTimeout(late));
       raw.on("unexpected-response", (_request, response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -87,7 +100,7 @@ export class TestSocket {
       raw.on("close", (code) => reject(new Error(`closed with ${code} before hello`)));
       raw.once("message", (data: Buffer) => {
         try {
-          resolve(new TestSocket(raw, json, decode(data, json)));
+          resolve(new TestSocket(raw, options, decode(data, json)));
         } catch (error) {
           reject(error);
         }
@@ -98,7 +111,7 @@ export class TestSocket {
   /** Sends a command and waits for the packet that answers it. */
   async request(command: Command, timeoutMs = 15_000): Promise<Event> {
     const requestId = ++this.#requestId;
-    const answer = this.until((packet) => packet.requestId === requestId, timeoutMs);
+    const answer = this.#next((packet) => packet.requestId === requestId, timeoutMs);
     this.send(command, requestId);
     return (await answer).event;
   }
@@ -120,7 +133,11 @@ export class TestSocket {
   /** The first packet, received already or still to come, that is accepted. */
   until(accepts: (packet: ServerPacket) => boolean, timeoutMs = 15_000): Promise<ServerPacket> {
     const known = this.packets.find(accepts);
-    if (known !== undefined) return Promise.resolve(known);
+    return known === undefined ? this.#next(accepts, timeoutMs) : Promise.resolve(known);
+  }
+
+  /** The first packet still to come that is accepted. */
+  #next(accepts: (packet: ServerPacket) => boolean, timeoutMs: number): Promise<ServerPacket> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
@@ -160,6 +177,7 @@ export class TestSocket {
   #take(packet: ServerPacket): void {
     this.packets.push(packet);
     this.times.push(Date.now());
+    this.#onPacket?.(packet);
     for (const waiter of this.#waiters) {
       if (!waiter.accepts(packet)) continue;
       this.#waiters.delete(waiter);

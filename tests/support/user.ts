@@ -89,9 +89,12 @@ export class TestUser {
   }
 
   /** Connects until the edge happens to choose another gateway than the one given. */
-  async connectElsewhere(gatewayId: string): Promise<TestSocket> {
+  async connectElsewhere(
+    gatewayId: string,
+    options: Omit<Partial<SocketOptions>, "token" | "url"> = {},
+  ): Promise<TestSocket> {
     for (let tries = 0; tries < 40; tries++) {
-      const socket = await this.connect();
+      const socket = await this.connect(options);
       if (socket.hello.gatewayId !== gatewayId) return socket;
       await socket.close();
     }
