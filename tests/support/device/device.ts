@@ -187,7 +187,10 @@ export class Device {
       const began = performance.now();
       const event = await this.#ask({ case: "sync", value: { cursor: this.#cursor } });
       if (event instanceof Error || event.case !== "syncPage") {
-        this.diary.failed("sync", event instanceof Error ? event : new Error(JSON.stringify(event.value)));
+        this.diary.failed(
+          "sync",
+          event instanceof Error ? event : new Error(event.case === "error" ? event.value.reason : event.case),
+        );
         await this.#pause();
         continue;
       }
