@@ -1,10 +1,10 @@
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Locator } from "./core/locator.ts";
+import { tell } from "./core/notices.ts";
 import { Outbox } from "./core/outbox.ts";
-import { type Notice, plan } from "./core/plan.ts";
+import { plan } from "./core/plan.ts";
 import { type Addressed, address } from "./core/recipients.ts";
 import { Rosters } from "./core/rosters.ts";
-import { offlineTasks } from "./core/tasks.ts";
 import type { Entry, Groups, Log, Push } from "./ports.ts";
 
 /** What orchestrator needs. */
@@ -21,9 +21,11 @@ export interface OrchestratorNeeds {
 
 /** What was handed over for a batch. */
 export interface HandedOver {
+  /** Tasks for gateways. */
   readonly online: number;
+  /** How many users will be told, over all records. */
   readonly offline: number;
-  /** Notices that were given up because the stream of offline tasks is full. */
+  /** How many will not be because the stream of offline tasks is full. */
   readonly dropped: number;
 }
 
@@ -37,7 +39,6 @@ export interface OrchestratorCore {
 }
 
 const GATEWAYS_AT_ONCE = 32;
-const NOTICES_AT_ONCE = 64;
 
 export function createOrchestratorCore(needs: OrchestratorNeeds): OrchestratorCore {
   const rosters = new Rosters(needs);
@@ -68,17 +69,4 @@ function everyUser(addressed: readonly Addressed[]): Set<string> {
   const users = new Set<string>();
   for (const userIds of new Set(addressed.map((each) => each.userIds))) for (const userId of userIds) users.add(userId);
   return users;
-}
-
-async function tell(push: Push, notices: readonly Notice[]) {
-  let [offline, dropped] = [0, 0];
-  await inTurns(everyTask(notices), NOTICES_AT_ONCE, async ({ userId, ...task }) => {
-    if (await push.offline(userId, task)) offline++;
-    else dropped++;
-  });
-  return { offline, dropped };
-}
-
-function* everyTask(notices: readonly Notice[]) {
-  for (const { entry, userIds } of notices) yield* offlineTasks(entry, userIds);
 }

@@ -71,7 +71,7 @@ export interface Task {
 export interface Push {
   /** Hands an `OnlineTask` over. */
   online(gatewayId: string, task: Task): Promise<void>;
-  /** Hands an `OfflineTask` over. False when the stream is full. */
+  /** Hands an `OfflineTask` over; `userId` is the first of its users. False when the stream is full. */
   offline(userId: string, task: Task): Promise<boolean>;
 }
 

@@ -1,14 +1,15 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { OfflineTaskSchema, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Bus, ConsumeOptions, Consumption, Delivered, Outcome, StoredMessage } from "@oceanchat/runtime/bus-types";
+import { unpackUuids } from "@oceanchat/runtime/packed-uuids";
 import { streamOf } from "@oceanchat/runtime/streams";
 import type { Tracing } from "@oceanchat/runtime/trace";
-import type { Dispatch } from "./core/dispatch.ts";
+import type { Dispatch, Notice } from "./core/dispatch.ts";
 import type { Sender } from "./core/send.ts";
 import type { ProviderName } from "./ports.ts";
 
 const ACK_WAIT_MS = 60_000;
-/** Users whose tasks are decided at the same time. */
+/** Tasks that are decided at the same time. */
 const DISPATCH_LANES = 16;
 /** Notifications of one provider that are under way at the same time. */
 const SEND_LANES = 64;
@@ -24,9 +25,9 @@ export function consumeTasks(bus: Bus, tracing: Tracing, dispatch: Dispatch): Pr
     laneOf: ({ subject }: StoredMessage) => subject,
   };
   return consume(bus, what, async (message) => {
-    const task = decoded(message, OfflineTaskSchema);
-    if (task === undefined) return { dead: "not an OfflineTask" };
-    await tracing.span("push.decide", message.traceparent, () => dispatch.handle(task));
+    const notice = noticeOf(message);
+    if (notice === undefined) return { dead: "not an OfflineTask" };
+    await tracing.span("push.decide", message.traceparent, () => dispatch.handle(notice));
     return "ack";
   });
 }
@@ -69,6 +70,19 @@ async function consume(
     maxBatch: 1,
     handle: (batch) => Promise.all(batch.map(handle)),
   });
+}
+
+/** Undefined for poison. */
+function noticeOf(message: Delivered): Notice | undefined {
+  const task = decoded(message, OfflineTaskSchema);
+  if (task === undefined) return undefined;
+  const { userId, packedUserIds, record } = task;
+  try {
+    const userIds = unpackUuids(packedUserIds);
+    return { userIds: userId === "" ? userIds : [userId, ...userIds], record };
+  } catch {
+    return undefined; // not whole ids
+  }
 }
 
 function decoded<D extends typeof OfflineTaskSchema | typeof SendTaskSchema>(message: Delivered, schema: D) {

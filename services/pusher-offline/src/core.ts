@@ -28,18 +28,18 @@ export function createPushCore(options: {
     async register({ userId, deviceId }, provider, token) {
       if (!configured.has(provider)) throw errors.providerNotConfigured(provider);
       const registered = { tokenId: tokenIdOf(provider, token), userId, deviceId, provider, token, createdAtMs: now() };
-      const others = (await store.tokensOf(userId)).filter(
+      const others = (await store.tokensOf([userId])).filter(
         (each) => each.tokenId !== registered.tokenId && !(each.deviceId === deviceId && each.provider === provider),
       );
       if (others.length >= TOKENS_PER_USER) throw errors.tooManyTokens(TOKENS_PER_USER);
       await store.register(registered);
       return registered;
     },
-    list: (userId) => store.tokensOf(userId),
+    list: (userId) => store.tokensOf([userId]),
     remove: (userId, tokenId) => store.remove(userId, tokenId),
     async explain(userId, recordId) {
       const decisions = await store.decisions(userId, recordId);
-      if (decisions.length > 0 || (await store.tokensOf(userId)).length > 0) return decisions;
+      if (decisions.length > 0 || (await store.tokensOf([userId])).length > 0) return decisions;
       const detail = "no device is registered";
       return [{ recordId, userId, tokenId: "", deviceId: "", decision: "no_token", detail, decidedAtMs: now() }];
     },

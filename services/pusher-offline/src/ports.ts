@@ -82,7 +82,8 @@ export interface Decision {
 export interface PushStore {
   /** Registers a token, takes it from whoever held it, and removes the device's earlier one of that provider. */
   register(token: RegisteredToken): Promise<void>;
-  tokensOf(userId: string): Promise<readonly RegisteredToken[]>;
+  /** The tokens of some users, at most 1000, in no particular order. */
+  tokensOf(userIds: readonly string[]): Promise<readonly RegisteredToken[]>;
   token(tokenId: string): Promise<RegisteredToken | undefined>;
   /** Removes a token that is still the user's. */
   remove(userId: string, tokenId: string): Promise<void>;

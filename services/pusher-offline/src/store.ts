@@ -6,6 +6,8 @@ const TOKENS = "push_tokens";
 const DECISIONS = "push_decisions";
 /** ExplainPush answers for this long. */
 const DECISIONS_KEPT_SECONDS = 7 * 24 * 3_600;
+/** Read at most, on average; the core lets a user have fewer. */
+const TOKENS_PER_USER = 100;
 
 interface TokenDocument {
   readonly _id: string;
@@ -51,7 +53,10 @@ async function storeOver(db: Db): Promise<PushStore> {
       await writing(() => tokens.replaceOne({ _id: tokenId }, tokenDocument(token), { upsert: true }));
       await writing(() => tokens.deleteMany({ userId, deviceId, provider, _id: { $ne: tokenId } }));
     },
-    tokensOf: async (userId) => (await reading(() => tokens.find({ userId }).limit(100).toArray())).map(tokenOf),
+    async tokensOf(userIds) {
+      const found = tokens.find({ userId: { $in: [...userIds] } }).limit(TOKENS_PER_USER * userIds.length);
+      return (await reading(() => found.toArray())).map(tokenOf);
+    },
     async token(tokenId) {
       const found = await reading(() => tokens.findOne({ _id: tokenId }));
       return found === null ? undefined : tokenOf(found);

@@ -26,6 +26,7 @@ export interface Delivery {
 /** A record and the users without a connection who should be told. */
 export interface Notice {
   readonly entry: Entry;
+  /** The same array for records that go to the same users. */
   readonly userIds: readonly string[];
 }
 
@@ -61,7 +62,7 @@ export function plan(addressed: readonly Addressed[], locations: Locations): Pla
       else known.push(delivery);
     }
     if (!notify) continue;
-    const absent = reach.absent.filter((userId) => userId !== senderUserId);
+    const absent = withoutSender(reach.absent, senderUserId);
     if (absent.length > 0) offline.push({ entry, userIds: absent });
   }
   return { online, offline };
@@ -80,6 +81,11 @@ function reachOf(userIds: readonly string[], locations: Locations): Reach {
     }
   }
   return { byGateway, absent };
+}
+
+/** The same array where he isn't among them: what is made of it is made once. */
+function withoutSender(absent: readonly string[], senderUserId: string): readonly string[] {
+  return absent.includes(senderUserId) ? absent.filter((userId) => userId !== senderUserId) : absent;
 }
 
 /** The connections of the device that sent the record. It has its answer already. */

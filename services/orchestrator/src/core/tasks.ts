@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { OfflineTaskSchema, OnlineRecordSchema, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
-import type { Entry, Task } from "../ports.ts";
+import { OnlineRecordSchema, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { Task } from "../ports.ts";
 import type { Delivery } from "./plan.ts";
 
 const TASK_BYTES = 512 * 1024;
@@ -64,19 +64,4 @@ function inPieces(delivery: Delivery): Delivery[] {
 
 function sizeOf({ record, connections }: Delivery): number {
   return record.length + connections.length * ((connections[0]?.target.length ?? 0) + 2);
-}
-
-/** The tasks that tell users of one record. The record is put in as it lies in the log. */
-export function* offlineTasks(
-  { record, encoded, traceparent }: Entry,
-  userIds: readonly string[],
-): Generator<Task & { readonly userId: string }> {
-  for (const userId of userIds) {
-    const data = new BinaryWriter()
-      .raw(toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { userId })))
-      .tag(OfflineTaskSchema.field.record.number, WireType.LengthDelimited)
-      .bytes(encoded)
-      .finish();
-    yield { userId, data, messageId: `${record.recordId}:${userId}`, traceparent };
-  }
 }

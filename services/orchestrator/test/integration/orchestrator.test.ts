@@ -32,7 +32,7 @@ import {
   groupEntry,
   id,
 } from "../support/entries.ts";
-import { connection } from "../support/fakes.ts";
+import { connection, namedBy } from "../support/fakes.ts";
 import { inGroup, receipt, typingSignal } from "../support/passing.ts";
 
 const stream = streamOf(LogEntrySchema);
@@ -138,7 +138,8 @@ describe("orchestrator over NATS", () => {
       const stored = await bus.bySubjectFrom("PUSH_OFFLINE", "push.offline.user.*", 1, 1000);
       const tasks = stored.map(({ data }) => fromBinary(OfflineTaskSchema, data));
       const found = tasks.filter(({ record }) => record?.conversationId === conversationId);
-      if (found.length >= count) return found.map(({ record, userId }) => `${record?.seq} ${userId}`);
+      const lines = found.flatMap((task) => namedBy(task).map((userId) => `${task.record?.seq} ${userId}`));
+      if (lines.length >= count) return lines;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

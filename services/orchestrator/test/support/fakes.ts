@@ -12,6 +12,7 @@ import {
 } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { MembershipBody } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { unpackUuids } from "@oceanchat/runtime/packed-uuids";
 import { Locator, type LocatorNeeds } from "../../src/core/locator.ts";
 import type {
   Answer,
@@ -138,6 +139,11 @@ export class FakePush implements Push {
     this.ids.add(messageId);
     return true;
   }
+}
+
+/** The users that a task names, in either form. */
+export function namedBy({ userId, packedUserIds }: OfflineTask): string[] {
+  return userId === "" ? unpackUuids(packedUserIds) : [userId];
 }
 
 /** A connection on a gateway: `connection(user, "gw1", "phone")`. */

@@ -14,7 +14,7 @@ import {
   groupEntry,
   id,
 } from "../support/entries.ts";
-import { connection, FakeGroups, FakeLog, FakePresence, FakePush, locatorOver } from "../support/fakes.ts";
+import { connection, FakeGroups, FakeLog, FakePresence, FakePush, locatorOver, namedBy } from "../support/fakes.ts";
 
 describe("OrchestratorCore.handOver", () => {
   let groups: FakeGroups;
@@ -46,7 +46,8 @@ describe("OrchestratorCore.handOver", () => {
         targets.map(({ connectionId }) => `${gatewayId} ${record?.seq} ${connectionId}`),
       ),
     );
-  const told = () => push.offlineTasks.map(({ userId, record }) => `${record?.seq} ${userId}`);
+  const told = () =>
+    push.offlineTasks.flatMap((task) => namedBy(task).map((userId) => `${task.record?.seq} ${userId}`));
 
   it("sends a group's message to each gateway once, and to the absent offline", async () => {
     presence.connections = [
@@ -170,7 +171,8 @@ describe("OrchestratorCore.handOver", () => {
     );
     assert.equal(delivered().length, 2 * 8999); // all but the sender's phone
     assert.ok(Math.max(...push.bytes) < 640 * 1024, `${Math.max(...push.bytes)} bytes`);
-    assert.equal(handed.offline, 2000);
+    assert.equal(handed.offline, 2000, "users");
+    assert.equal(push.offlineTasks.length, 2, "one task for each record");
     assert.ok(push.mostRunning <= 96, `${push.mostRunning} at once`);
     const seqs = push.onlineTasks.flatMap(({ records }) => records.map(({ record }) => Number(record?.seq)));
     assert.deepEqual(seqs, seqs.toSorted());

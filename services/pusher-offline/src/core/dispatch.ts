@@ -1,12 +1,26 @@
 import { create } from "@bufbuild/protobuf";
-import { type OfflineTask, type SendTask, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { type SendTask, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Decision, ProviderName, PushPeers, PushStore, RegisteredToken, SendQueue } from "../ports.ts";
 import { previewOf } from "./notification.ts";
 
-/** Decides which of a user's devices are told of a record, and puts one task for each into its provider's queue. */
-export interface Dispatch {
-  handle(task: OfflineTask): Promise<void>;
+/** A record and the users who should be told of it. */
+export interface Notice {
+  readonly userIds: readonly string[];
+  readonly record: Record | undefined;
 }
+
+/** Decides which devices of users are told of a record, and puts one task for each into its provider's queue. */
+export interface Dispatch {
+  /** Rejects when not all are queued: then the same notice must come again. */
+  handle(notice: Notice): Promise<void>;
+}
+
+/** Users whose tokens are asked for at once. */
+const USERS_AT_ONCE = 500;
+/** Devices of one notice that are queued at the same time. */
+const DEVICES_AT_ONCE = 16;
 
 export interface DispatchOptions {
   readonly store: PushStore;
@@ -16,29 +30,32 @@ export interface DispatchOptions {
   readonly now: () => number;
 }
 
-/** Makes the decision over its ports. Repeating a task queues nothing twice: the queue knows record and device. */
+/**
+ * Makes the decision over its ports. Repeating a notice, or a user's part of it in another one, queues nothing twice: the
+ * queue knows record and device. Users without a token cost their part of a question to the store, and no write.
+ */
 export function createDispatch({ store, queue, peers, configured, now }: DispatchOptions): Dispatch {
   return {
-    async handle({ userId, record }) {
+    async handle({ userIds, record }) {
       // A record without a body was too large to travel with the task: its message is told without a preview.
       if (record === undefined || !(record.body.case === "message" || record.body.case === undefined)) return;
       const { recordId, conversationId, senderUserId, seq, body } = record;
-      const tokens = await store.tokensOf(userId);
-      const note = (decision: string, token: RegisteredToken) =>
-        store.decide(decisionAbout({ userId, recordId }, token, decision, "", now()));
-      if (tokens.length === 0) return; // not worth a write for every record: ExplainPush sees it for itself
-      const title = (await peers.displayName(senderUserId)) ?? "New message";
       const text = previewOf(body.case === "message" ? body.value.content : undefined);
-      for (const token of tokens) {
-        if (!configured.has(token.provider)) {
-          await note("provider_not_configured", token);
-          continue;
-        }
-        const { deviceId, tokenId, provider } = token;
-        await queue.enqueue(
-          provider,
-          create(SendTaskSchema, { userId, deviceId, tokenId, recordId, conversationId, title, body: text, seq }),
-        );
+      for (let from = 0; from < userIds.length; from += USERS_AT_ONCE) {
+        const tokens = await store.tokensOf(userIds.slice(from, from + USERS_AT_ONCE));
+        if (tokens.length === 0) continue; // not worth a write for every record: ExplainPush sees it for itself
+        const title = (await peers.displayName(senderUserId)) ?? "New message";
+        await inTurns(tokens, DEVICES_AT_ONCE, async (token) => {
+          const { userId, deviceId, tokenId, provider } = token;
+          if (!configured.has(provider)) {
+            await store.decide(decisionAbout({ userId, recordId }, token, "provider_not_configured", "", now()));
+            return;
+          }
+          await queue.enqueue(
+            provider,
+            create(SendTaskSchema, { userId, deviceId, tokenId, recordId, conversationId, title, body: text, seq }),
+          );
+        });
       }
     },
   };

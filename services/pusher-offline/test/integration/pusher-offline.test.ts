@@ -7,6 +7,7 @@ import { startServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { RunningHost } from "@oceanchat/runtime/host";
+import { packUuids } from "@oceanchat/runtime/packed-uuids";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { type RunningService, startService, testHost } from "@oceanchat/runtime/testing";
 import { type FcmServer, startFcmServer } from "@oceanchat/tests/push-providers/fcm-server";
@@ -70,9 +71,14 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     await store.register(registered);
     return registered;
   };
-  const tell = async (userId: string, recordId: string, messageId?: string) => {
+  const tell = (userId: string, recordId: string) => publish({ userId }, recordId, userId);
+  const publish = async (
+    named: { readonly userId: string } | { readonly packedUserIds: Uint8Array },
+    recordId: string,
+    id: string,
+  ) => {
     const task = create(OfflineTaskSchema, {
-      userId,
+      ...named,
       record: {
         recordId,
         conversationId: "c",
@@ -81,9 +87,8 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
         body: { case: "message", value: { content: { kind: { case: "text", value: { text: "psst" } } } } },
       },
     });
-    await bus.publish(stream.subjectOf("user", { id: userId }), toBinary(OfflineTaskSchema, task), {
+    await bus.publish(stream.subjectOf("user", { id }), toBinary(OfflineTaskSchema, task), {
       expectStream: stream.name,
-      ...(messageId === undefined ? {} : { messageId }),
     });
   };
   const decided = async (userId: string, recordId: string, decision: string) => {
@@ -110,6 +115,34 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     await tell(userId, other);
     await decided(userId, other, "sent");
     assert.equal(fcm.requests.filter((each) => each.token === token).length, 2, "one for each record");
+  });
+
+  it("tells those of a thousand users who have a device, each once, also those named by another task", async function () {
+    this.timeout(60_000);
+    const userIds = Array.from({ length: 1000 }, () => randomUUID());
+    const having = [userIds[0], userIds[1], userIds[499], userIds[500], userIds[999]].filter(
+      (each) => each !== undefined,
+    );
+    const [first] = having;
+    assert.ok(first !== undefined);
+    const tokens: string[] = [];
+    for (const userId of having) tokens.push((await register(userId)).token);
+    const recordId = randomUUID();
+    await tell(first, recordId); // from pusher-realtime, who knew first that he is gone
+    await publish({ packedUserIds: packUuids(userIds) }, recordId, first);
+    for (const userId of having) await decided(userId, recordId, "sent");
+    await publish({ packedUserIds: packUuids(userIds.slice(1)) }, recordId, first); // again, in another shape
+    await publish({ packedUserIds: new Uint8Array(17) }, recordId, first); // poison holds nobody up
+    const next = randomUUID();
+    await tell(first, next); // in the same lane: then the others are through
+    await decided(first, next, "sent");
+    const about = fcm.requests.filter(
+      ({ token, body }) => tokens.includes(token) && JSON.stringify(body).includes(recordId),
+    );
+    assert.deepEqual(about.map(({ token }) => token).sort(), tokens.sort());
+    assert.deepEqual(await store.decisions(userIds[2] ?? "", recordId), [], "without a device nothing is written");
+    const dead = await bus.bySubjectFrom("DEAD", "dead.PUSH_OFFLINE", 1, 10);
+    assert.equal(dead.length, 1);
   });
 
   it("forgets a token that FCM calls unregistered", async function () {

@@ -4,6 +4,8 @@ import type { Decision, PushStore, RegisteredToken } from "../../src/ports.ts";
 export class MemoryStore implements PushStore {
   readonly tokens = new Map<string, RegisteredToken>();
   readonly decided: Decision[] = [];
+  /** About how many users each question for tokens was. */
+  readonly asked: number[] = [];
 
   async register(token: RegisteredToken): Promise<void> {
     for (const [id, each] of this.tokens) {
@@ -14,8 +16,9 @@ export class MemoryStore implements PushStore {
     this.tokens.set(token.tokenId, token);
   }
 
-  async tokensOf(userId: string): Promise<RegisteredToken[]> {
-    return [...this.tokens.values()].filter((each) => each.userId === userId);
+  async tokensOf(userIds: readonly string[]): Promise<RegisteredToken[]> {
+    this.asked.push(userIds.length);
+    return [...this.tokens.values()].filter((each) => userIds.includes(each.userId));
   }
 
   async token(tokenId: string): Promise<RegisteredToken | undefined> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
-import { OfflineTaskSchema, type SendTask, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { type SendTask, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { createDispatch } from "../../src/core/dispatch.ts";
 import { previewOf } from "../../src/core/notification.ts";
 import { createSender } from "../../src/core/send.ts";
@@ -51,20 +52,19 @@ describe("registration", () => {
 });
 
 describe("the decision whom to tell", () => {
-  const offline = (kind: "message" | "recall") =>
-    create(OfflineTaskSchema, {
-      userId: "bob",
-      record: {
-        recordId: "r1",
-        conversationId: "c",
-        seq: 7n,
-        senderUserId: "alice",
-        body:
-          kind === "recall"
-            ? { case: "recall", value: { targetSeq: 1n } }
-            : { case: "message", value: { content: { kind: { case: "text", value: { text: "hi" } } } } },
-      },
-    });
+  const offline = (kind: "message" | "recall", userIds: readonly string[] = ["bob"]) => ({
+    userIds,
+    record: create(RecordSchema, {
+      recordId: "r1",
+      conversationId: "c",
+      seq: 7n,
+      senderUserId: "alice",
+      body:
+        kind === "recall"
+          ? { case: "recall", value: { targetSeq: 1n } }
+          : { case: "message", value: { content: { kind: { case: "text", value: { text: "hi" } } } } },
+    }),
+  });
 
   it("makes one task per device, with what to show", async () => {
     const store = new MemoryStore();
@@ -102,7 +102,7 @@ describe("the decision whom to tell", () => {
       peers: { signingKeys: async () => [], displayName: async () => "Alice" },
     });
     const task = offline("message");
-    if (task.record !== undefined) task.record.body = { case: undefined };
+    task.record.body = { case: undefined };
     await dispatch.handle(task);
     assert.deepEqual(
       queued.map(({ body }) => body),
@@ -112,15 +112,13 @@ describe("the decision whom to tell", () => {
 
   it("shows what a message is when it is no text, and cuts no emoji in two", () => {
     assert.equal(previewOf(undefined), "New message");
-    const long = previewOf(
-      offline("message").record && {
-        $typeName: "oceanchat.records.v1.Content",
-        kind: {
-          case: "text",
-          value: { $typeName: "oceanchat.records.v1.TextContent", text: "👋".repeat(500), entities: [] },
-        },
+    const long = previewOf({
+      $typeName: "oceanchat.records.v1.Content",
+      kind: {
+        case: "text",
+        value: { $typeName: "oceanchat.records.v1.TextContent", text: "👋".repeat(500), entities: [] },
       },
-    );
+    });
     assert.equal(long, `${"👋".repeat(239)}…`);
   });
 });

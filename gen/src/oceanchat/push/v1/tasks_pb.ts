@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/push/v1/tasks.proto.
  */
 export const file_oceanchat_push_v1_tasks: GenFile = /*@__PURE__*/
-  fileDesc("Ch1vY2VhbmNoYXQvcHVzaC92MS90YXNrcy5wcm90bxIRb2NlYW5jaGF0LnB1c2gudjEisAEKCk9ubGluZVRhc2sSEgoKZ2F0ZXdheV9pZBgBIAEoCRIXCg9nYXRld2F5X2FkZHJlc3MYAiABKAkSMAoHcmVjb3JkcxgDIAMoCzIfLm9jZWFuY2hhdC5wdXNoLnYxLk9ubGluZVJlY29yZDpDkrUYPwoLUFVTSF9PTkxJTkUSIAoHZ2F0ZXdheRIVcHVzaC5vbmxpbmUue2dhdGV3YXl9IAIoeDB4OICAQECAgICABCJ4CgxPbmxpbmVSZWNvcmQSLAoGcmVjb3JkGAEgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEioKB3RhcmdldHMYAiADKAsyGS5vY2VhbmNoYXQucHVzaC52MS5UYXJnZXQSDgoGbm90aWZ5GAMgASgIIlwKBlRhcmdldBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKgoFY29kZWMYAyABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYyLCAQoLT2ZmbGluZVRhc2sSDwoHdXNlcl9pZBgBIAEoCRIsCgZyZWNvcmQYAiABKAsyHC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNvcmQ6dJK1GHAKDFBVU0hfT0ZGTElORRIlCgR1c2VyEh1wdXNoLm9mZmxpbmUudXNlci57cGFydGl0aW9ufRIkCgRzZW5kEhxwdXNoLm9mZmxpbmUuc2VuZC57cHJvdmlkZXJ9GBAgASiAowUw2AQ4gIAIQICAgIAEIpYBCghTZW5kVGFzaxIPCgd1c2VyX2lkGAEgASgJEhEKCWRldmljZV9pZBgCIAEoCRIQCgh0b2tlbl9pZBgDIAEoCRIRCglyZWNvcmRfaWQYBCABKAkSFwoPY29udmVyc2F0aW9uX2lkGAUgASgJEg0KBXRpdGxlGAYgASgJEgwKBGJvZHkYByABKAkSCwoDc2VxGAggASgEYgZwcm90bzM", [file_oceanchat_options_v1_options, file_oceanchat_records_v1_codec, file_oceanchat_records_v1_record]);
+  fileDesc("Ch1vY2VhbmNoYXQvcHVzaC92MS90YXNrcy5wcm90bxIRb2NlYW5jaGF0LnB1c2gudjEisAEKCk9ubGluZVRhc2sSEgoKZ2F0ZXdheV9pZBgBIAEoCRIXCg9nYXRld2F5X2FkZHJlc3MYAiABKAkSMAoHcmVjb3JkcxgDIAMoCzIfLm9jZWFuY2hhdC5wdXNoLnYxLk9ubGluZVJlY29yZDpDkrUYPwoLUFVTSF9PTkxJTkUSIAoHZ2F0ZXdheRIVcHVzaC5vbmxpbmUue2dhdGV3YXl9IAIoeDB4OICAQECAgICABCJ4CgxPbmxpbmVSZWNvcmQSLAoGcmVjb3JkGAEgASgLMhwub2NlYW5jaGF0LnJlY29yZHMudjEuUmVjb3JkEioKB3RhcmdldHMYAiADKAsyGS5vY2VhbmNoYXQucHVzaC52MS5UYXJnZXQSDgoGbm90aWZ5GAMgASgIIlwKBlRhcmdldBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKgoFY29kZWMYAyABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYyLbAQoLT2ZmbGluZVRhc2sSDwoHdXNlcl9pZBgBIAEoCRIsCgZyZWNvcmQYAiABKAsyHC5vY2VhbmNoYXQucmVjb3Jkcy52MS5SZWNvcmQSFwoPcGFja2VkX3VzZXJfaWRzGAMgASgMOnSStRhwCgxQVVNIX09GRkxJTkUSJQoEdXNlchIdcHVzaC5vZmZsaW5lLnVzZXIue3BhcnRpdGlvbn0SJAoEc2VuZBIccHVzaC5vZmZsaW5lLnNlbmQue3Byb3ZpZGVyfRgQIAEogKMFMNgEOICACECAgICABCKWAQoIU2VuZFRhc2sSDwoHdXNlcl9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSEAoIdG9rZW5faWQYAyABKAkSEQoJcmVjb3JkX2lkGAQgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgFIAEoCRINCgV0aXRsZRgGIAEoCRIMCgRib2R5GAcgASgJEgsKA3NlcRgIIAEoBGIGcHJvdG8z", [file_oceanchat_options_v1_options, file_oceanchat_records_v1_codec, file_oceanchat_records_v1_record]);
 
 /**
  * Work for pusher-realtime: records for connections of one gateway. From orchestrator.
@@ -123,14 +123,15 @@ export const TargetSchema: GenMessage<Target> = /*@__PURE__*/
   messageDesc(file_oceanchat_push_v1_tasks, 2);
 
 /**
- * Work for pusher-offline: tell users without a connection of a record. From orchestrator and pusher-realtime, once per
- * user and record (`Nats-Msg-Id` is `<record_id>:<user_id>`).
+ * Work for pusher-offline: tell users without a connection of a record. From orchestrator and pusher-realtime. For one user
+ * `Nats-Msg-Id` is `<record_id>:<user_id>`, for several `<record_id>:<SHA-1 of packed_user_ids, base64url>`. Somebody may be
+ * named by several tasks of a record: his devices are told once nevertheless (`SendTask`).
  *
  * @generated from message oceanchat.push.v1.OfflineTask
  */
 export type OfflineTask = Message<"oceanchat.push.v1.OfflineTask"> & {
   /**
-   * The user.
+   * The user; empty when there are several.
    *
    * @generated from field: string user_id = 1;
    */
@@ -142,6 +143,13 @@ export type OfflineTask = Message<"oceanchat.push.v1.OfflineTask"> & {
    * @generated from field: oceanchat.records.v1.Record record = 2;
    */
   record?: Record | undefined;
+
+  /**
+   * Several users: the 16 bytes of each one's id, one after another; 1000 users at most.
+   *
+   * @generated from field: bytes packed_user_ids = 3;
+   */
+  packedUserIds: Uint8Array;
 };
 
 /**
