@@ -38,6 +38,8 @@ export class PublishWindow {
   readonly #waiting = new Set<Entry>();
   #waitingBytes = 0;
   #sweeper: NodeJS.Timeout | undefined;
+  /** When deadlines were looked at last. */
+  #sweptAt = 0;
   #closed = false;
   #whenIdle: (() => void) | undefined;
 
@@ -63,7 +65,9 @@ export class PublishWindow {
       };
       if (this.#waiting.size === 0 && this.#hasRoom()) this.#send(entry);
       else this.#enqueue(entry);
-      if (this.#sweeper === undefined) this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+      if (this.#sweeper !== undefined) return;
+      this.#sweptAt = performance.now();
+      this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     });
   }
 
@@ -145,8 +149,10 @@ export class PublishWindow {
     this.#rest();
   }
 
+  /** Late is only what was so the time before: while the process was held up itself, answers came that it has yet to read. */
   #sweep(): void {
-    const now = performance.now();
+    const now = this.#sweptAt;
+    this.#sweptAt = performance.now();
     for (const entry of this.#sent.takeIf(({ deadline }) => deadline <= now)) {
       entry.reject(new PublishError("unknown", `no answer to ${entry.subject} in ${entry.timeoutMs} ms`));
     }

@@ -14,8 +14,12 @@ export interface Pending {
   readonly address: string | undefined;
   readonly resolve: (answer: BatchItem) => void;
   readonly reject: (error: ServiceError) => void;
-  /** In milliseconds since the epoch. */
+  /** For how long nothing at all may come from the peer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Until when it waits in any case, in milliseconds since the epoch. */
   readonly deadline: number;
+  /** Until when it waits at most, while the peer answers others. */
+  readonly latest: number;
   /** How often it was written to a stream: once that has happened its outcome is unknown until it is answered. */
   sends: number;
 }
@@ -40,6 +44,8 @@ export class CallStream {
   #blocked = true;
   #draining = false;
   #closed = false;
+  /** When the peer answered last, in milliseconds since the epoch. */
+  #heardAt = 0;
 
   constructor(channel: Channel, path: string, shape: BatchShape, onLost: OnLost) {
     this.channel = channel;
@@ -74,13 +80,15 @@ export class CallStream {
     return queued;
   }
 
-  /** Takes out the calls that have waited too long. */
+  /** Takes out the calls that have waited too long. A peer that is slow but answers is not one that is silent. */
   expire(now: number, expired: (pending: Pending) => void): void {
-    for (const pending of this.#unanswered.takeIf(({ deadline }) => deadline <= now)) expired(pending);
-    if (this.#queue.some((pending) => pending.deadline <= now)) {
+    const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
+      Math.min(latest, Math.max(deadline, this.#heardAt + timeoutMs)) <= now;
+    for (const pending of this.#unanswered.takeIf(isOver)) expired(pending);
+    if (this.#queue.some(isOver)) {
       const queue = this.#queue;
-      this.#queue = queue.filter((pending) => pending.deadline > now);
-      for (const pending of queue) if (pending.deadline <= now) expired(pending);
+      this.#queue = queue.filter((pending) => !isOver(pending));
+      for (const pending of queue) if (isOver(pending)) expired(pending);
     }
     if (this.#draining && this.size === 0) this.#close();
   }
@@ -126,6 +134,7 @@ export class CallStream {
 
   #read(bytes: Buffer): void {
     if (this.#closed) return;
+    this.#heardAt = Date.now();
     let answers: BatchItem[];
     try {
       answers = decodeBatch(this.#output, bytes);

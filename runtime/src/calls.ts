@@ -8,6 +8,7 @@ import { Channels } from "./channels.ts";
 import { type ServiceError, shared } from "./fail.ts";
 import { pathOf } from "./grpc-wire.ts";
 import type { RequestItemInit, ResponseItem } from "./handlers.ts";
+import { Silence } from "./silence.ts";
 
 export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   readonly method: M;
@@ -16,6 +17,12 @@ export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   readonly log: Logger;
   /** How long a call waits for its answer when it sets nothing itself, in milliseconds. Default 5000. */
   readonly timeoutMs?: number;
+  /**
+   * While the address answers other calls of the stream, one waits longer than its timeout: up to so many milliseconds in all. A
+   * timeout then means that nothing at all has come for that long. For calls that must not be processed twice only because a peer
+   * has much to do. Default: no longer.
+   */
+  readonly patientMs?: number;
   /** Calls per address that wait for an answer; one more is refused with OVERLOADED. Default 1024. */
   readonly maxInFlight?: number;
   /**
@@ -32,7 +39,7 @@ export interface CallOptions {
   readonly key?: string;
   /** Exactly this address; when its stream breaks, the call fails. */
   readonly address?: string;
-  /** How long to wait for the answer, in milliseconds, kept to about 100 ms. */
+  /** How long to wait for the answer, in milliseconds, kept to about 200 ms. */
   readonly timeoutMs?: number;
 }
 
@@ -40,7 +47,8 @@ export interface CallOptions {
 export interface Calls<M extends DescMethodBiDiStreaming> {
   /**
    * Rejects with the ServiceError that the item was answered with; with UNAVAILABLE when it was certainly never sent, and
-   * with OUTCOME_UNKNOWN when it was sent and not answered. A message given as the item belongs to the call from then on.
+   * with OUTCOME_UNKNOWN when it was sent and not answered: its cause is a `Silence` while the stream still stands. A message given
+   * as the item belongs to the call from then on.
    */
   call(item: RequestItemInit<M>, options?: CallOptions): Promise<ResponseItem<M>>;
   /** Ends the streams; what is unanswered is rejected. */
@@ -66,6 +74,7 @@ class BatchedCalls {
   readonly #shape: BatchShape;
   readonly #log: Logger;
   readonly #timeoutMs: number;
+  readonly #patientMs: number;
   readonly #maxInFlight: number;
   readonly #resend: boolean;
   readonly #channels: Channels;
@@ -76,6 +85,8 @@ class BatchedCalls {
   /** Calls that found no address, or a full one, after they had lost theirs; oldest first. Only with resend. */
   #parked: Pending[] = [];
   #sweeper: NodeJS.Timeout | undefined;
+  /** When timeouts were looked for last. */
+  #sweptAt = 0;
   #closed = false;
 
   constructor(options: CallsOptions<DescMethodBiDiStreaming>) {
@@ -84,6 +95,7 @@ class BatchedCalls {
     this.#shape = batchShape(method);
     this.#log = log;
     this.#timeoutMs = options.timeoutMs ?? 5000;
+    this.#patientMs = options.patientMs ?? 0;
     this.#maxInFlight = options.maxInFlight ?? 1024;
     this.#resend = options.resend ?? false;
     this.#channels = new Channels({
@@ -98,8 +110,13 @@ class BatchedCalls {
   call(init: unknown, { key, address, timeoutMs = this.#timeoutMs }: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const item = create(this.#shape.inputItem, init as Record<string, unknown>) as BatchItem;
-      const pending = { item, key, address, resolve, reject, deadline: Date.now() + timeoutMs, sends: 0 };
-      this.#sweeper ??= setInterval(() => this.#sweep(Date.now()), SWEEP_MS).unref();
+      const now = Date.now();
+      const [deadline, latest] = [now + timeoutMs, now + Math.max(timeoutMs, this.#patientMs)];
+      const pending = { item, key, address, resolve, reject, timeoutMs, deadline, latest, sends: 0 };
+      if (this.#sweeper === undefined) {
+        this.#sweptAt = now;
+        this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+      }
       // Nobody overtakes the calls that wait.
       if (this.#parked.length > 0 && address === undefined) this.#park(pending);
       else this.#dispatch(pending);
@@ -191,14 +208,20 @@ class BatchedCalls {
     else pending.reject(this.#lost(pending));
   }
 
-  #lost({ sends }: Pending): ServiceError {
+  #lost({ sends }: Pending, cause?: Silence): ServiceError {
     return sends > 0
-      ? shared.outcomeUnknown(`${this.#path} did not answer`)
+      ? shared.outcomeUnknown(`${this.#path} did not answer`, cause)
       : shared.unavailable(`${this.#path} cannot be reached`);
   }
 
-  #sweep(now: number): void {
-    const expired = (pending: Pending) => pending.reject(this.#lost(pending));
+  /**
+   * Takes for late only what was so the time before: while this process was held up itself, answers came that it has yet to read,
+   * and timers run before sockets are read.
+   */
+  #sweep(): void {
+    const now = this.#sweptAt;
+    this.#sweptAt = Date.now();
+    const expired = (pending: Pending) => pending.reject(this.#lost(pending, new Silence()));
     let waiting = 0;
     for (const stream of [...this.#streams.values(), ...this.#draining]) {
       stream.expire(now, expired);

@@ -35,7 +35,7 @@ export interface Host {
   calls<M extends DescMethodBiDiStreaming>(
     method: M,
     at: AddressSource | undefined,
-    options?: Pick<CallsOptions<M>, "timeoutMs" | "maxInFlight" | "resend">,
+    options?: Pick<CallsOptions<M>, "timeoutMs" | "patientMs" | "maxInFlight" | "resend">,
   ): Promise<Calls<M>>;
   /**
    * The connection to NATS; the process ends when it can't be had any more. Streams get the size and the replicas that

@@ -107,6 +107,15 @@ describe("bus: publish", () => {
     );
   });
 
+  it("does not call unknown what was answered while the process itself was held up", async () => {
+    const published = Array.from({ length: 500 }, (_, n) =>
+      failureOf(bus.publish(subjectOf("held-up"), textBytes(String(n)), { ...options, timeoutMs: 300 })),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end = Date.now() + 600; Date.now() < end; );
+    assert.deepEqual(await Promise.all(published), Array(500).fill("stored"));
+  });
+
   it("has a bounded number under way, keeps the order of waiting ones and refuses the rest", async () => {
     const small = await openBus(servers.natsUrl, { maxPublishing: 2, maxWaiting: 10 });
     try {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { shared } from "@oceanchat/runtime/fail";
+import { type ServiceError, shared } from "@oceanchat/runtime/fail";
+import { Silence } from "@oceanchat/runtime/silence";
 import { type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
 import { addressesOf, deadAddress, latch, reasonOf } from "../support/echo-door.ts";
 
@@ -96,6 +97,65 @@ describe("batched calls", () => {
       assert.equal(await slow, "ERROR_REASON_OUTCOME_UNKNOWN");
       late.open();
       assert.equal((await other).text, "late");
+    });
+
+    it("come later while the peer answers others, but not for ever", async () => {
+      const late = latch();
+      const { address } = await serve(async ({ text }) => {
+        if (text === "late") await late.promise;
+        return { text };
+      });
+      const calls = connect(addressesOf(address), { timeoutMs: 300, patientMs: 2500 });
+      const slow = calls.call({ text: "late" });
+      const given = reasonOf(calls.call({ text: "late" }));
+      const chat = async (ms: number) => {
+        for (const end = Date.now() + ms; Date.now() < end; ) {
+          await calls.call({ text: "a" });
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      await chat(1000);
+      late.open();
+      assert.equal((await slow).text, "late");
+      assert.equal(await given, "no error");
+    });
+
+    it("come in the end, also while the peer answers others", async () => {
+      const { address } = await serve(({ text }) => (text === "late" ? NEVER : { text }));
+      const calls = connect(addressesOf(address), { timeoutMs: 200, patientMs: 600 });
+      let given: string | undefined;
+      const lost = reasonOf(calls.call({ text: "late" })).then((reason) => {
+        given = reason;
+      });
+      const since = Date.now();
+      while (given === undefined) await calls.call({ text: "a" });
+      await lost;
+      assert.equal(given, "ERROR_REASON_OUTCOME_UNKNOWN");
+      assert.ok(Date.now() - since >= 600);
+    });
+
+    it("say whether the peer is silent or its stream broke", async () => {
+      const door = await serve(() => NEVER);
+      const calls = connect(addressesOf(door.address));
+      const causeOf = (call: Promise<unknown>) =>
+        call.then(
+          () => assert.fail("answered"),
+          (error: ServiceError) => error.cause,
+        );
+      assert.ok((await causeOf(calls.call({}, { timeoutMs: 100 }))) instanceof Silence);
+      const broken = causeOf(calls.call({}));
+      await door.close(0);
+      assert.equal(await broken, undefined);
+    });
+
+    it("don't come because the caller itself was held up", async () => {
+      const child = await bed.forkOne();
+      const calls = connect(addressesOf(child.address));
+      await calls.call({ text: "a" });
+      const call = calls.call({ text: "b" }, { timeoutMs: 300 });
+      await child.received("b");
+      for (const end = Date.now() + 600; Date.now() < end; );
+      assert.match((await call).text, /^b from/);
     });
 
     it("are UNAVAILABLE for what was certainly not sent", async () => {
