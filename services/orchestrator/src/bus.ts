@@ -5,31 +5,50 @@ import type { MembershipBody } from "@oceanchat/gen/oceanchat/records/v1/record_
 import { type Bus, PublishError, type StoredMessage } from "@oceanchat/runtime/bus-types";
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
+import { keepTrying, type Patience } from "./bus/keep-trying.ts";
 import type { Log, Push, Task } from "./ports.ts";
 
-/** The push streams. */
-export function openPush(bus: Bus): Push {
+/** The push streams. What they don't take now is published again until they have it; rejects when that takes too long. */
+export function openPush(bus: Pick<Bus, "publish">, patience: Patience): Push {
   const online = streamOf(OnlineTaskSchema);
   const offline = streamOf(OfflineTaskSchema);
   return {
     async online(gateway, task) {
-      await publish(bus, online.name, online.subjectOf("gateway", { gateway }), task);
+      const subject = online.subjectOf("gateway", { gateway });
+      await keepTrying(() => publish(bus, online.name, subject, task), patience);
     },
     async offline(userId, task) {
-      try {
-        await publish(bus, offline.name, offline.subjectOf("user", { id: userId }), task);
-        return true;
-      } catch (error) {
+      const subject = offline.subjectOf("user", { id: userId });
+      let isFull = false;
+      await keepTrying(async () => {
         // A day of notices waits already: one more is worth less than the messages behind it, which would have to wait.
-        if (error instanceof PublishError && error.kind === "full") return false;
-        throw error;
-      }
+        isFull = !(await hasRoom(publish(bus, offline.name, subject, task)));
+      }, patience);
+      return !isFull;
     },
   };
 }
 
-function publish(bus: Bus, expectStream: string, subject: string, { data, messageId, traceparent }: Task) {
-  return bus.publish(subject, data, { expectStream, messageId, traceparent });
+/** How long the stream may take to answer, in milliseconds: publishing again helps only when the task was lost on its way. */
+const ANSWER_MS = 5000;
+
+function publish(
+  bus: Pick<Bus, "publish">,
+  expectStream: string,
+  subject: string,
+  { data, messageId, traceparent }: Task,
+) {
+  return bus.publish(subject, data, { expectStream, messageId, traceparent, timeoutMs: ANSWER_MS });
+}
+
+async function hasRoom(published: Promise<unknown>): Promise<boolean> {
+  try {
+    await published;
+    return true;
+  } catch (error) {
+    if (error instanceof PublishError && error.kind === "full") return false;
+    throw error;
+  }
 }
 
 const PAGE = 500;

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { OfflineTaskSchema, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { LogEntrySchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
 import { readConfig } from "@oceanchat/runtime/config";
 import type { Host } from "@oceanchat/runtime/host";
 import { runProcess } from "@oceanchat/runtime/process";
+import type { Patience } from "./bus/keep-trying.ts";
 import { openSignals } from "./bus/signals.ts";
 import { openLog, openPush } from "./bus.ts";
 import { orchestratorKeys } from "./config.ts";
@@ -26,14 +28,17 @@ export async function start(host: Host): Promise<void> {
   }
   const { groups, presence } = await openPeers(host, config);
   const locator = new Locator({ presence, now: host.now, after });
+  const stopping = new AbortController();
   const core = createOrchestratorCore({
     groups,
     locator,
     log: openLog(bus, host.log),
-    push: openPush(bus),
+    push: openPush(bus, patienceOf(host, stopping.signal)),
     now: host.now,
     maxIds: config.memberIds,
   });
+  // After the consumer has stopped.
+  host.defer("publishing", () => stopping.abort());
   const consumption = await consumeLog(bus, core, host);
   host.defer("consumer", () => consumption.stop());
   const signals = new SignalFanOut({ groups, locator, outlet: openSignals(bus), now: host.now });
@@ -49,6 +54,14 @@ export async function start(host: Host): Promise<void> {
 function after(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms);
   return () => clearTimeout(timer);
+}
+
+function patienceOf({ log, now }: Host, signal: AbortSignal): Patience {
+  return {
+    now,
+    pause: (ms) => sleep(ms, undefined, { signal }),
+    onTrouble: (error, attempts) => log.warn({ err: error, attempts }, "a task is not stored yet"),
+  };
 }
 
 function tellLosses(log: Host["log"], { dropped, failed, error }: SignalLosses): void {

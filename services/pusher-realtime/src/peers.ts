@@ -3,16 +3,23 @@ import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presen
 import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { toServiceError } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
+import { Silence } from "@oceanchat/runtime/silence";
 import type { Gateways, Presence, Receipt } from "./ports.ts";
 
-const DELIVER_TIMEOUT_MS = 2000;
+/** How long a gateway may answer nothing at all. */
+const SILENT_MS = 5000;
+/** How long an answer may take while others come. */
+const SLOW_MS = 60_000;
 
 /** Connects to presence, and to gateways as tasks name them. */
 export async function openPeers(
   host: Host,
   at: { readonly presence: AddressSource },
 ): Promise<{ gateways: Gateways; presence: Presence }> {
-  const delivery = await host.calls(GatewayMeshService.method.deliver, undefined, { timeoutMs: DELIVER_TIMEOUT_MS });
+  const delivery = await host.calls(GatewayMeshService.method.deliver, undefined, {
+    timeoutMs: SILENT_MS,
+    patientMs: SLOW_MS,
+  });
   const presence = await host.peers(PresenceMeshService, at.presence);
   return {
     gateways: {
@@ -35,7 +42,7 @@ function receiptOf(thrown: unknown): Receipt {
     case "ERROR_REASON_UNAVAILABLE":
       return { kind: "unreachable" };
     case "ERROR_REASON_OUTCOME_UNKNOWN":
-      return { kind: "silent" };
+      return { kind: error.cause instanceof Silence ? "silent" : "broken" };
     case "ERROR_REASON_OVERLOADED":
       return { kind: "busy" };
     default:

@@ -18,13 +18,14 @@ export interface Parcel {
  * What became of a parcel:
  * - `done`: written to all connections but those that the gateway doesn't have;
  * - `unreachable`: certainly not written, there is no way to the gateway;
- * - `silent`: no answer; it may be written;
+ * - `broken`: the stream broke before the answer; it may be written;
+ * - `silent`: nothing has come from the gateway for long, but the stream stands; it may be written, or be yet;
  * - `busy`: not taken, later perhaps;
  * - `refused`: not taken, for a reason that won't go away.
  */
 export type Receipt =
   | { readonly kind: "done"; readonly unknownConnectionIds: readonly string[] }
-  | { readonly kind: "unreachable" | "silent" | "busy" }
+  | { readonly kind: "unreachable" | "broken" | "silent" | "busy" }
   | { readonly kind: "refused"; readonly error: unknown };
 
 export interface Gateways {

@@ -199,6 +199,27 @@ describe("orchestrator over NATS", () => {
     assert.deepEqual(await offline(DIRECT, 0), []);
   });
 
+  it("hands nothing over twice when NATS is frozen for a while", async function () {
+    this.timeout(60_000);
+    connections = [connection(BOB, "gw8")];
+    orchestrator = await startService("orchestrator", start, environment);
+    const count = 400;
+    const appended = Promise.all(Array.from({ length: count }, (_, n) => append(directEntry(100 + n))));
+    await online("gw8", 1);
+    await servers.kill("nats", "SIGSTOP");
+    // Longer than a publish waits for its answer.
+    await new Promise((resolve) => setTimeout(resolve, 6500));
+    await servers.kill("nats", "SIGCONT");
+    await appended.catch(() => undefined);
+    const held = async () => (await bus.ackFloor("LOG", "orchestrator")) ?? 0;
+    const end = (await bus.position("LOG")).lastSequence;
+    while ((await held()) < end) await new Promise((resolve) => setTimeout(resolve, 20));
+    const handed = lines(await online("gw8", 1));
+    assert.equal(handed.length, new Set(handed).size);
+    const stored = (await bus.bySubjectFrom("LOG", stream.subjectOf("conversation", { id: DIRECT }), 1, 1000)).length;
+    assert.ok(handed.length > 0 && handed.length <= stored);
+  });
+
   it("goes on with direct messages while group is away", async () => {
     members = [];
     connections = [connection(BOB, "gw5")];

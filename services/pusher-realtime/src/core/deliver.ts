@@ -13,12 +13,15 @@ export type Deliver = (address: string, records: readonly Addressed[], tracepare
 
 /** Packets to one gateway that wait for its answer. */
 const IN_FLIGHT = 256;
-/** Writes to connections that wait for its answer: what a gateway does within a fraction of the time that it has for an answer. */
+/** Writes to connections that wait for its answer: what a gateway does within a fraction of the time that it may be silent. */
 const WRITES_IN_FLIGHT = 16_000;
-/** How often a packet is sent at most, by what became of it the time before. */
-const ATTEMPTS = { unreachable: 2, silent: 3, busy: 6 } as const;
+/**
+ * How often a packet is sent at most, by what became of it the time before. To a silent gateway not again: when it goes on it writes what
+ * it has been given, and twice what it has been given twice.
+ */
+const ATTEMPTS = { unreachable: 2, broken: 2, busy: 6 } as const;
 /** How long to wait before it is sent again, in milliseconds. */
-const PAUSE_MS = { unreachable: 100, silent: 0, busy: 250 } as const;
+const PAUSE_MS = { unreachable: 100, broken: 100, busy: 250 } as const;
 /** How long a gateway that did not answer in spite of all is not tried, in milliseconds. */
 const SUSPECT_MS = 5000;
 const MAX_SUSPECTS = 1000;
@@ -40,9 +43,10 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
         hintOrder,
         traceparent,
       });
-      if (receipt.kind === "done" || receipt.kind === "refused") return receipt;
-      if (attempt >= ATTEMPTS[receipt.kind] || isSuspect(address)) return receipt;
-      if (PAUSE_MS[receipt.kind] > 0) await clock.pause(PAUSE_MS[receipt.kind]);
+      const { kind } = receipt;
+      if (kind === "done" || kind === "refused" || kind === "silent") return receipt;
+      if (attempt >= ATTEMPTS[kind] || isSuspect(address)) return receipt;
+      await clock.pause(PAUSE_MS[kind]);
     }
   }
 
@@ -61,7 +65,7 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
     let writes = 0;
     const deliver = async (frame: Frame) => {
       const receipt = await send(address, frame, traceparent);
-      if (receipt.kind === "silent") suspect(address);
+      if (receipt.kind === "silent" || receipt.kind === "broken") suspect(address);
       if (receipt.kind === "refused") journal.refused(address, receipt.error);
       missed.push(...missedOf(frame, receipt));
     };

@@ -102,18 +102,29 @@ describe("PusherCore.push", () => {
     assert.deepEqual(offline.told, []);
   });
 
-  it("asks a silent gateway three times, and leaves it alone for a while", async () => {
+  it("gives a silent gateway nothing twice, and leaves it alone for a while", async () => {
     gateways.hold("gw1:1", "bob/1");
-    gateways.next.push({ kind: "silent" }, { kind: "silent" }, { kind: "silent" });
+    gateways.next.push({ kind: "silent" });
     await core.push([task([addressed(message(5), ["bob/1"])])], "");
-    assert.equal(gateways.log.length, 3);
+    assert.equal(gateways.log.length, 1);
     await core.push([task([addressed(message(6), ["bob/1"])])], "");
-    assert.equal(gateways.log.length, 3);
+    assert.equal(gateways.log.length, 1);
     assert.deepEqual(offline.told, ["5 bob", "6 bob"]);
     clock.time += 5001;
     await core.push([task([addressed(message(7), ["bob/1"])])], "");
-    assert.equal(gateways.log.length, 4);
+    assert.equal(gateways.log.length, 2);
     assert.deepEqual(offline.told, ["5 bob", "6 bob"]);
+  });
+
+  it("tries a stream that broke before the answer once more", async () => {
+    gateways.hold("gw1:1", "bob/1");
+    gateways.next.push({ kind: "broken" });
+    await core.push([task([addressed(message(5), ["bob/1"])])], "");
+    assert.deepEqual(gateways.log, ["gw1:1 5 → bob/1 broken", "gw1:1 5 → bob/1"]);
+    gateways.next.push({ kind: "broken" }, { kind: "broken" });
+    await core.push([task([addressed(message(6), ["bob/1"])])], "");
+    assert.equal(gateways.log.length, 4);
+    assert.deepEqual(offline.told, ["6 bob"]);
   });
 
   it("waits for a busy gateway", async () => {
