@@ -52,6 +52,8 @@ export class Follower implements Following {
   #handled: StreamPosition = { lastSequence: 0, createdMs: 0 };
   #stopped = false;
   #wake: (() => void) | undefined;
+  /** While anybody waits, one for all: the server must not be asked for each of them. */
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(link: Link, jsm: JetStreamManager, options: FollowOptions, onStopped: () => void) {
     this.#link = link;
@@ -73,12 +75,14 @@ export class Follower implements Following {
     const late = () =>
       reject(shared.unavailable(`what stream ${this.#options.stream} holds isn't known at the moment`));
     const timer = setTimeout(late, timeoutMs);
-    const look = setInterval(() => void this.#look(position), STUCK_MS);
     this.#waiters.add(waiter);
+    this.#looking ??= setInterval(() => void this.#look(), STUCK_MS);
     await promise.finally(() => {
       clearTimeout(timer);
-      clearInterval(look);
       this.#waiters.delete(waiter);
+      if (this.#waiters.size > 0) return;
+      clearInterval(this.#looking);
+      this.#looking = undefined;
     });
   }
 
@@ -167,9 +171,12 @@ export class Follower implements Following {
   }
 
   /** The awaited message may have been removed before it was delivered: then the consumer has nothing left to give. */
-  async #look({ createdMs, lastSequence }: StreamPosition): Promise<void> {
+  async #look(): Promise<void> {
     const session = this.#session;
-    if (session === undefined || createdMs !== this.#handled.createdMs) return;
+    const { createdMs } = this.#handled;
+    const awaited = [...this.#waiters].filter(({ position }) => position.createdMs === createdMs);
+    if (session === undefined || awaited.length === 0) return;
+    const lastSequence = Math.max(...awaited.map(({ position }) => position.lastSequence));
     try {
       const { num_pending, delivered } = await this.#jsm.consumers.info(this.#options.stream, session.consumer);
       if (this.#session !== session || num_pending > 0 || delivered.consumer_seq !== session.received) return;

@@ -106,7 +106,9 @@ class NatsBus implements Bus {
   async position(stream: string): Promise<StreamPosition> {
     // Whoever asks wants to know it now.
     if (!this.#link.connected()) throw shared.unavailable(`stream ${stream} can't be read while disconnected`);
-    return positionOf(this.#jsm, stream);
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    const unfollow = this.#link.onChange(() => reject(shared.unavailable(`stream ${stream} can't be read`)));
+    return Promise.race([positionOf(this.#jsm, stream), lost]).finally(unfollow);
   }
 
   ackFloor(stream: string, consumer: string): Promise<number | undefined> {

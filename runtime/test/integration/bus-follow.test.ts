@@ -122,6 +122,29 @@ describe("bus: following a stream", function () {
     await late.following.reached(awaited, 5000);
   });
 
+  it("asks the server once for all who wait, not for each of them", async () => {
+    const desc = roomStream("MANYWAIT");
+    await bus.ensureStream(desc);
+    await publishNumbers(bus, streamOf(desc), ["a"], 3);
+    const { following, reached } = follow("MANYWAIT");
+    await reached();
+    const nc = await connect({ servers: servers.natsUrl.replace("nats://", "") });
+    try {
+      let asked = 0;
+      nc.subscribe("$JS.API.CONSUMER.INFO.MANYWAIT.>", { callback: () => void asked++ });
+      await nc.flush();
+      const { createdMs } = await bus.position("MANYWAIT");
+      const waiting = Array.from({ length: 50 }, (_, n) =>
+        following.reached({ createdMs, lastSequence: 4 + n }, 15_000),
+      );
+      await Promise.all(waiting);
+      await nc.flush();
+      assert.ok(asked >= 1 && asked <= 10, `${asked} questions`);
+    } finally {
+      await nc.close();
+    }
+  });
+
   it("says UNAVAILABLE when the awaited place isn't reached in time", async () => {
     const { following } = follow("MISSING");
     await assert.rejects(

@@ -37,6 +37,13 @@ export const queryKeys = {
     1,
     10_000_000,
   ),
+  syncsAtOnce: integer(
+    "OCEANCHAT_QUERY_SYNCS_AT_ONCE",
+    "How many calls of Sync are carried out at the same time; others wait up to 2 s for their turn, then they are OVERLOADED.",
+    64,
+    1,
+    4_096,
+  ),
   recentWaitMs: integer(
     "OCEANCHAT_QUERY_RECENT_WAIT_MS",
     "How long Sync waits to know what was accepted before the call, in milliseconds.",

@@ -17,6 +17,10 @@ import { followLog } from "./recent.ts";
 import { type Lister, queryHandlers, queryMeshHandlers, type Syncer } from "./service.ts";
 import { openStore } from "./store.ts";
 import { openTail } from "./tail.ts";
+import { Turns } from "./turns.ts";
+
+/** Below what a router waits for an answer, with room for the call itself. */
+const SYNC_TURNS = { maxWaiting: 4096, maxWaitMs: 2_000 };
 
 /** Starts query. */
 export async function start(host: Host): Promise<void> {
@@ -37,7 +41,8 @@ export async function start(host: Host): Promise<void> {
   const listing = { ...reading, moves: store, recent, describe };
   const lister: Lister = (userId, request) => listConversations(listing, userId, request);
   const syncing = { ...listing, now: host.now, cursorMaxAgeMs: config.syncMaxAgeMs };
-  const syncer: Syncer = (userId, request) => sync(syncing, userId, request);
+  const turns = new Turns({ ...SYNC_TURNS, atOnce: config.syncsAtOnce, now: () => performance.now() });
+  const syncer: Syncer = (userId, request) => turns.run(userId, () => sync(syncing, userId, request));
   await host.serve({
     public: [implement(QueryService, queryHandlers(core, lister, syncer))],
     mesh: [implement(QueryMeshService, queryMeshHandlers(syncer, host.tracing))],

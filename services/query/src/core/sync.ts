@@ -7,7 +7,7 @@ import type { Sources } from "./merge.ts";
 import { byPlace, type Choice, chooseMovers, type Mover } from "./sync/choose.ts";
 import { type Cursor, decodeCursor, encodeCursor, outdated } from "./sync/cursor.ts";
 import { findMovers, TIME_MARGIN_MS } from "./sync/movers.ts";
-import { foldedSeq, ownHead, ownLogOf, readOwn } from "./sync/own-log.ts";
+import { foldedSeq, type OwnHead, ownHead, ownLogOf, readOwn } from "./sync/own-log.ts";
 
 /** With more missed records of his own log than this a device starts afresh. */
 const OWN_RECORDS_MISSED = 5000n;
@@ -56,18 +56,18 @@ export async function sync(sources: SyncSources, userId: string, request: SyncRe
   const known = request.cursor === "" ? "outdated" : decodeCursor(request.cursor, userId);
   const leftSinceMs =
     known === "outdated" || known.since === undefined ? undefined : known.since.timeMs - TIME_MARGIN_MS;
-  const [view, ownHeadSeq, memberships] = await Promise.all([
-    sources.recent.caughtUp(),
-    ownHead(sources, userId),
+  const [[view, own], memberships] = await Promise.all([
+    viewAndOwnHead(sources, userId),
     sources.peers.memberships(userId, leftSinceMs),
   ]);
+  const ownHeadSeq = own.seq;
   const usable = known !== "outdated" && isUsable(sources, known, { view, nowMs, ownHeadSeq });
-  const cursor = usable ? known : await freshCursor(sources, view, userId);
-  const [{ described, choice }, own] = await Promise.all([
+  const cursor = usable ? known : await freshCursor(sources, view, userId, own);
+  const [{ described, choice }, missed] = await Promise.all([
     describeMovers(sources, view, { userId, cursor, memberships, nowMs, pageSize: request.pageSize }),
     readOwn(sources, userId, { afterSeq: cursor.userSeq, headSeq: ownHeadSeq }),
   ]);
-  const userRecords = fitting(own, sizeOfRecord, request.maxBytes / 2);
+  const userRecords = fitting(missed, sizeOfRecord, request.maxBytes / 2);
   const room = request.maxBytes - userRecords.reduce((total, record) => total + sizeOfRecord(record), 0);
   const given = fitting(described, ({ conversation }) => sizeOf(conversation), room);
   const { round, hasMore } = choice.given(given.length);
@@ -99,8 +99,13 @@ function isUsable(
   return cursor.round !== undefined || ownHeadSeq - cursor.userSeq <= OWN_RECORDS_MISSED;
 }
 
-async function freshCursor(sources: SyncSources, view: RecentView, userId: string): Promise<Cursor> {
-  const userSeq = await foldedSeq(sources, view, userId);
+async function viewAndOwnHead(sources: SyncSources, userId: string): Promise<[RecentView, OwnHead]> {
+  const view = await sources.recent.caughtUp();
+  return [view, await ownHead(sources, view, userId)];
+}
+
+async function freshCursor(sources: SyncSources, view: RecentView, userId: string, own: OwnHead): Promise<Cursor> {
+  const userSeq = own.folded ? own.seq : await foldedSeq(sources, view, userId);
   return { userId, createdMs: view.end.createdMs, since: undefined, userSeq, round: undefined };
 }
 

@@ -16,6 +16,8 @@ export interface Unread {
   readonly mentions: number;
 }
 
+const NONE: Unread = { messages: 0, mentions: 0 };
+
 /** Who has not read what: from one seq to another, both included. */
 export interface UnreadQuery extends Omit<UserStretch, "limit"> {
   readonly head: KnownHead;
@@ -29,7 +31,8 @@ export interface UnreadQuery extends Omit<UserStretch, "limit"> {
  */
 export async function unreadOf(sources: HistorySources, query: UnreadQuery): Promise<Unread> {
   const { conversationId, userId, fromSeq, toSeq, head, ahead } = query;
-  if (fromSeq > toSeq) return { messages: 0, mentions: 0 };
+  if (fromSeq > toSeq) return NONE;
+  if (fromSeq === head.seq && head.record !== undefined) return unreadIn(head.record, query);
   const rest: Pick<Unwritten, "afterSeq" | "records"> = ahead
     ? await unwrittenOf(sources, conversationId, head, counts)
     : { afterSeq: head.seq, records: [] };
@@ -72,8 +75,6 @@ async function archivedUnread(
   return unread;
 }
 
-const NONE: Unread = { messages: 0, mentions: 0 };
-
 /** What of the log bears on unread counts. */
 function counts({ body }: LogRecord): boolean {
   return body.case === "message" || body.case === "recall";
@@ -87,6 +88,13 @@ function isUnread(
 ): boolean {
   if (body.case !== "message" || senderUserId === userId || recalled.has(seq)) return false;
   return seq > afterSeq && seq >= fromSeq && seq <= toSeq;
+}
+
+/** Of the log's last record alone, at hand already: nothing came since that could have recalled it. */
+function unreadIn(record: LogRecord, { conversationId, userId, fromSeq, toSeq }: UnreadQuery): Unread {
+  const stretch = { conversationId, userId, fromSeq, toSeq, limit: UNREAD_COUNTED };
+  if (!isUnread(record, stretch, 0n, new Set())) return NONE;
+  return { messages: 1, mentions: mentions(record, userId) ? 1 : 0 };
 }
 
 function mentions({ body }: LogRecord, userId: string): boolean {

@@ -1,6 +1,8 @@
+import { joinedLookups } from "@oceanchat/runtime/joined-lookups";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document } from "mongodb";
 import type { RecordStore } from "../ports.ts";
+import { JOINED, ofUser } from "./joined.ts";
 
 export interface ReadCursorDocument extends Document {
   readonly _id: string;
@@ -13,11 +15,12 @@ export interface ReadCursorDocument extends Document {
 export function cursorsIn(
   cursors: Collection<ReadCursorDocument>,
 ): Pick<RecordStore, "readSeqsOf" | "readSeqsIn" | "countReaders"> {
-  const find = (ids: string[]) => reading(() => cursors.find({ _id: { $in: ids } }).toArray());
+  const find = (ids: readonly string[]) => reading(() => cursors.find({ _id: { $in: [...ids] } }).toArray());
+  const look = joinedLookups(async (ids) => new Map((await find(ids)).map((cursor) => [cursor._id, cursor])), JOINED);
   return {
     async readSeqsOf(userId, conversationIds) {
-      const found = await find(conversationIds.map((conversationId) => `${userId}:${conversationId}`));
-      return new Map(found.map(({ conversationId, readSeq }) => [conversationId, readSeq]));
+      const found = await look(conversationIds.map((conversationId) => ofUser(userId, conversationId)));
+      return new Map([...found.values()].map(({ conversationId, readSeq }) => [conversationId, readSeq]));
     },
     async readSeqsIn(conversationId, userIds) {
       const found = await find(userIds.map((userId) => `${userId}:${conversationId}`));

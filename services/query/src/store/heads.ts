@@ -1,8 +1,10 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { joinedLookups } from "@oceanchat/runtime/joined-lookups";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document } from "mongodb";
 import type { RecordStore, StoredHead } from "../ports.ts";
+import { JOINED } from "./joined.ts";
 
 export interface HeadDocument extends Document {
   readonly _id: string;
@@ -18,10 +20,10 @@ export interface HeadDocument extends Document {
 /** Reads heads of logs. */
 export function headsIn(heads: Collection<HeadDocument>): Pick<RecordStore, "heads" | "lastTimesOf"> {
   return {
-    async heads(conversationIds) {
+    heads: joinedLookups(async (conversationIds) => {
       const found = await reading(() => heads.find({ _id: { $in: [...conversationIds] } }).toArray());
       return new Map(found.map((head) => [head._id, headOf(head)]));
-    },
+    }, JOINED),
     async lastTimesOf(conversationIds) {
       const projection = { lastTime: 1 };
       const found = await reading(() => heads.find({ _id: { $in: [...conversationIds] } }, { projection }).toArray());

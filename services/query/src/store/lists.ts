@@ -1,6 +1,8 @@
+import { joinedLookups } from "@oceanchat/runtime/joined-lookups";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document } from "mongodb";
 import type { ListPosition, RecordStore } from "../ports.ts";
+import { JOINED, ofUser } from "./joined.ts";
 
 export interface UserConversationDocument extends Document {
   readonly _id: string;
@@ -21,6 +23,10 @@ export function listsIn(
   userConversations: Collection<UserConversationDocument>,
   settings: Collection<SettingsDocument>,
 ): Pick<RecordStore, "directConversations" | "settingsOf"> {
+  const lookSettings = joinedLookups(async (ids) => {
+    const found = await reading(() => settings.find({ _id: { $in: [...ids] } }).toArray());
+    return new Map(found.map((each) => [each._id, each]));
+  }, JOINED);
   return {
     async directConversations(userId, after, limit) {
       const found = await reading(() =>
@@ -33,10 +39,9 @@ export function listsIn(
       return found.map(({ conversationId, lastTime }) => ({ conversationId, lastTimeMs: lastTime.getTime() }));
     },
     async settingsOf(userId, conversationIds) {
-      const ids = conversationIds.map((conversationId) => `${userId}:${conversationId}`);
-      const found = await reading(() => settings.find({ _id: { $in: ids } }).toArray());
+      const found = await lookSettings(conversationIds.map((conversationId) => ofUser(userId, conversationId)));
       return new Map(
-        found.map(({ conversationId, pinned, mutedUntil }) => [
+        [...found.values()].map(({ conversationId, pinned, mutedUntil }) => [
           conversationId,
           { pinned: pinned ?? false, mutedUntilMs: mutedUntil?.getTime() ?? 0 },
         ]),

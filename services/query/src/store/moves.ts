@@ -1,6 +1,8 @@
+import { joinedLookups } from "@oceanchat/runtime/joined-lookups";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document, Filter } from "mongodb";
 import type { MovedSince, MovePlace, MoveStore, PlacedLog } from "../ports/moves.ts";
+import { JOINED, ofUser } from "./joined.ts";
 
 /** What this reads of a head. */
 export interface HeadPlaceDocument extends Document {
@@ -17,7 +19,7 @@ export interface UserConversationPlaceDocument extends Document {
   readonly streamSequence?: bigint | null;
 }
 
-const PLACE = { _id: 0, conversationId: 1, streamSequence: 1 } as const;
+const PLACE = { conversationId: 1, streamSequence: 1 } as const;
 
 /** Reads what has moved. */
 export function movesIn(
@@ -32,6 +34,11 @@ export function movesIn(
         .limit(limit)
         .toArray(),
     );
+  const lookDirect = joinedLookups(async (ids) => {
+    const filter = { _id: { $in: [...ids] } };
+    const found = await reading(() => userConversations.find(filter, { projection: PLACE }).toArray());
+    return new Map(found.map((each) => [each._id, placed(each)]));
+  }, JOINED);
   return {
     async directMoved(userId, since, after, limit) {
       const filter = { userId, ...movedSince(since), ...(after === undefined ? {} : following(after)) };
@@ -43,11 +50,10 @@ export function movesIn(
       return (await find({ userId, $or: above }, 1, limit)).map(placed);
     },
     async directPlaces(userId, conversationIds) {
-      const ids = conversationIds.map((conversationId) => `${userId}:${conversationId}`);
-      const found = reading(() => userConversations.find({ _id: { $in: ids } }, { projection: PLACE }).toArray());
-      return (await found).map(placed);
+      const ids = conversationIds.map((conversationId) => ofUser(userId, conversationId));
+      return [...(await lookDirect(ids)).values()];
     },
-    async placesOf(logIds) {
+    placesOf: joinedLookups(async (logIds) => {
       const found = await reading(() =>
         heads.find({ _id: { $in: [...logIds] } }, { projection: { streamSequence: 1, lastTime: 1 } }).toArray(),
       );
@@ -57,7 +63,7 @@ export function movesIn(
           { logId: _id, streamSequence: Number(streamSequence), lastTimeMs: lastTime.getTime() },
         ]),
       );
-    },
+    }, JOINED),
   };
 }
 

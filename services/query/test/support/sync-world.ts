@@ -105,6 +105,14 @@ export class SyncWorld {
     return streamSequence === 0 ? undefined : { logId, streamSequence, lastTimeMs };
   }
 
+  /** Of several logs that were there one after another the last one's. */
+  #storedHead(logId: string): [string, { seq: bigint; streamSequence: number; lastTimeMs: number }][] {
+    const last = this.#entries.findLast((each) => each.logId === logId && each.streamSequence <= this.stored);
+    const stored = last ?? this.#earlier.get(logId);
+    if (stored === undefined) return [];
+    return [[logId, { seq: stored.seq, streamSequence: stored.streamSequence, lastTimeMs: 0 }]];
+  }
+
   #direct(): (PlacedLog & { readonly lastTimeMs: number })[] {
     const ids = this.logIds().filter((logId) => logId.startsWith("d_"));
     return ids.flatMap((logId) => this.#placeOf(logId) ?? []);
@@ -193,8 +201,10 @@ export class SyncWorld {
           allOf(logId)
             .filter(({ seq }) => seq >= from && seq <= to)
             .map((record) => ({ record, streamSequence: 0 })),
-        heads: async (logIds: readonly string[]) =>
-          new Map(logIds.map((logId) => [logId, { seq: this.headSeq(logId), lastTimeMs: 0 }])),
+        heads: async (logIds: readonly string[]) => {
+          this.disturb();
+          return new Map(logIds.flatMap((logId) => this.#storedHead(logId)));
+        },
       } as object as SyncSources["store"],
     };
   }

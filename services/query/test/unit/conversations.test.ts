@@ -139,6 +139,21 @@ describe("describeConversations", () => {
     assert.deepEqual([b?.settings?.pinned, b?.settings?.mutedUntil], [false, undefined]);
   });
 
+  it("asks nothing to count when only the last record is unread, stored or not", async () => {
+    const value = { content: text("you?"), mentions: ["bob"], mentionsAll: false };
+    const log = [recordOf(1), recordOf(2, "ann", { case: "message", value })];
+    for (const stored of [2n, 1n]) {
+      const base = tiersOf(() => ({ records: log, isStored: (seq) => seq <= stored, headSeq: stored }));
+      const { asked, sources } = counted(base, { readSeqsOf: async () => new Map([["c", 1n]]) });
+      const candidates = [{ conversationId: "c", intervals: whole }];
+      const [described] = await describeConversations(sources, "bob", candidates, new Set(["c"]));
+      assert.deepEqual([described?.unreadCount, described?.unreadMentionCount], [1, 1]);
+      assert.deepEqual(Object.fromEntries(asked), { heads: 1, readSeqsOf: 1, settingsOf: 1 });
+      const [own] = await describeConversations(sources, "ann", candidates, new Set(["c"]));
+      assert.deepEqual([own?.unreadCount, own?.unreadMentionCount], [0, 0], "his own");
+    }
+  });
+
   it("counts unread messages as a recount over the log does, whatever is written (400 random logs)", async () => {
     for (let seed = 1; seed <= 400; seed++) {
       const random = randomOf(seed);

@@ -10,9 +10,20 @@ const PAGE = 500n;
 /** The id of a user's own log. */
 export const ownLogOf = (userId: string): string => `u_${userId}`;
 
-/** The last seq of a user's own log; 0 when it is empty. */
-export async function ownHead(sources: Sources, userId: string): Promise<bigint> {
-  return (await headOf(sources, ownLogOf(userId))).seq;
+/** The end of a user's own log: its last seq, 0 when it is empty, and whether the store has everything up to there. */
+export interface OwnHead {
+  readonly seq: bigint;
+  readonly folded: boolean;
+}
+
+/** Where a user's own log ends. Only what the store may not have yet is asked of the log. */
+export async function ownHead(sources: Sources, view: RecentView, userId: string): Promise<OwnHead> {
+  const logId = ownLogOf(userId);
+  if (view.aheadOf([logId]).size > 0) return { seq: (await headOf(sources, logId)).seq, folded: false };
+  const stored = (await sources.store.heads([logId])).get(logId);
+  if (stored === undefined) return { seq: 0n, folded: true };
+  // What came since may be written, but not folded yet.
+  return { seq: stored.seq, folded: stored.streamSequence <= view.end.lastSequence };
 }
 
 /** The records that follow a seq, as many as a page has. */
