@@ -39,8 +39,8 @@ export interface Presence {
 }
 
 export interface Offline {
-  /** Has a user told of a record, once. False when the stream is full. */
-  tell(userId: string, record: Record, traceparent: string): Promise<boolean>;
+  /** Has users told of a record, at most 1000, each once. False when the stream is full. */
+  tell(userIds: readonly string[], record: Record, traceparent: string): Promise<boolean>;
 }
 
 export interface Clock {

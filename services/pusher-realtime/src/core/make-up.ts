@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Journal, Offline, Presence } from "../ports.ts";
 import type { Deliver, Missed } from "./deliver.ts";
@@ -11,6 +12,8 @@ export type MakeUp = (missed: readonly Missed[], traceparent: string) => Promise
 
 const GATEWAYS_AT_ONCE = 8;
 const NOTICES_AT_ONCE = 64;
+/** As many as one task may name. */
+const USERS_PER_NOTICE = 1000;
 
 /** A user, one of whose connections did not get a record. */
 interface Want {
@@ -41,8 +44,8 @@ export function createMakeUp(needs: {
       markReached(retries, await deliver(address, records, traceparent));
     });
     let dropped = 0;
-    await inTurns(wants.filter(isToBeTold), NOTICES_AT_ONCE, async ({ addressed, userId }) => {
-      if (!(await offline.tell(userId, addressed.record, traceparent))) dropped++;
+    await inTurns(noticesOf(wants.filter(isToBeTold)), NOTICES_AT_ONCE, async ([record, userIds]) => {
+      if (!(await offline.tell(userIds, record, traceparent))) dropped += userIds.length;
     });
     if (dropped > 0) journal.offlineFull(dropped);
   };
@@ -99,6 +102,16 @@ function markReached(retries: ReadonlyMap<Addressed, Retry>, missed: readonly Mi
     for (const { connectionId, userId } of addressed.targets) {
       const want = wants.get(userId);
       if (want !== undefined && !lost.get(addressed)?.has(connectionId)) want.reached = true;
+    }
+  }
+}
+
+/** Records and the users to be told of them, by the thousand. */
+function* noticesOf(wants: readonly Want[]): Generator<[Record, readonly string[]]> {
+  for (const [{ record }, untold] of Map.groupBy(wants, ({ addressed }) => addressed)) {
+    const userIds = untold.map(({ userId }) => userId);
+    for (let from = 0; from < userIds.length; from += USERS_PER_NOTICE) {
+      yield [record, userIds.slice(from, from + USERS_PER_NOTICE)];
     }
   }
 }

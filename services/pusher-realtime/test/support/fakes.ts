@@ -66,14 +66,18 @@ export class FakePresence implements Presence {
 
 export class FakeOffline implements Offline {
   readonly told: string[] = [];
+  /** How many users each task named. */
+  readonly named: number[] = [];
   full = false;
   down = false;
 
-  async tell(userId: string, record: Record): Promise<boolean> {
+  async tell(userIds: readonly string[], record: Record): Promise<boolean> {
     if (this.down) throw new Error("NATS is down");
     if (this.full) return false;
-    const line = `${record.seq} ${userId}`;
-    if (!this.told.includes(line)) this.told.push(line);
+    this.named.push(userIds.length);
+    for (const line of userIds.map((userId) => `${record.seq} ${userId}`)) {
+      if (!this.told.includes(line)) this.told.push(line);
+    }
     return true;
   }
 }

@@ -45,6 +45,15 @@ describe("PusherCore.push", () => {
     assert.deepEqual(offline.told.sort(), ["5 bob", "6 bob"]);
   });
 
+  it("tells many users of a record by the thousand, each once", async () => {
+    gateways.hold("gw1:1");
+    const users = Array.from({ length: 2001 }, (_, n) => `user${n}`);
+    const all = users.flatMap((user) => [`${user}/1`, `${user}/2`]);
+    await core.push([task([addressed(message(5), all), addressed(message(6), ["bob/1", "alice/2"])])], "");
+    assert.deepEqual(offline.told.toSorted(), [...users.map((user) => `5 ${user}`), "6 bob"].sort());
+    assert.deepEqual(offline.named, [1000, 1000, 1, 1]);
+  });
+
   it("tells nobody of what needs no notice, nor the sender of his own", async () => {
     gateways.hold("gw1:1");
     await core.push([task([addressed(message(5), ["alice/2"]), addressed(message(6), ["bob/1"], false)])], "");
