@@ -108,12 +108,11 @@ export class Locator {
     const found = new Map<string, KnownUser>();
     await this.#ask(unknown, found, this.#toCheck(known.values()), stamps);
     const changed: string[] = [];
-    for (const [userId, user] of known) {
-      if (stamps.get(user.slot) === user.stamp) found.set(userId, user);
-      else changed.push(userId);
-    }
-    if (changed.length > 0) await this.#ask(changed, found);
-    return found;
+    for (const [userId, user] of known) if (stamps.get(user.slot) !== user.stamp) changed.push(userId);
+    // Mostly everybody is known and nothing has changed: then this is the answer as it stands.
+    for (const [userId, user] of found) known.set(userId, user);
+    if (changed.length > 0) await this.#ask(changed, known);
+    return known;
   }
 
   /** What has to be true still for what is known to count. */
