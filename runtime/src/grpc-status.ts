@@ -24,8 +24,8 @@ export function lossOf({ code, details, metadata }: StatusObject): Loss | undefi
   if (metadata.get(DETAILS).length > 0) return undefined;
   if (code === status.UNAVAILABLE) return NEVER_SENT.test(details) ? "never sent" : "unknown";
   if (code === status.INTERNAL && details.startsWith("Failed to start HTTP/2 stream")) return "never sent";
-  // A server that ends by force resets its streams with CANCEL.
-  return code === status.CANCELLED ? "unknown" : undefined;
+  // A server that ends by force resets its streams with CANCEL; grpc-js calls most other resets INTERNAL, a broken connection too.
+  return code === status.CANCELLED || details.startsWith("Received RST_STREAM") ? "unknown" : undefined;
 }
 
 const NEVER_SENT = /^(No connection established|Stream refused by server)/;
