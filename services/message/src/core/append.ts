@@ -5,11 +5,11 @@ import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/r
 import { PublishError } from "@oceanchat/runtime/bus-types";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
 import { MessageEncoder } from "@oceanchat/runtime/message-encoder";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import { errors } from "../errors.ts";
 import type { Clock, LoggedRecord, LogStream, RecordStore } from "../ports.ts";
 import type { Log } from "./log.ts";
 import { saysTheSame } from "./moderation.ts";
-import { RecentMap } from "./recent-map.ts";
 
 /** A record that wants its place in a log. */
 export interface Draft {

@@ -1,9 +1,9 @@
 import type { ConfirmRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import type { Clock, DeliveredCursor, DeliveredStore, Journal } from "../ports.ts";
 import type { Appender } from "./append.ts";
 import { type DirectLog, type GroupLog, targetLog, uuidOf } from "./log.ts";
 import type { Permissions } from "./permissions.ts";
-import { RecentMap } from "./recent-map.ts";
 import type { MessageSender } from "./writing.ts";
 
 /** What delivered cursors need. */

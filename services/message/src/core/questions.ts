@@ -1,6 +1,6 @@
 import { shared } from "@oceanchat/runtime/fail";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import type { Clock } from "../ports.ts";
-import { RecentMap } from "./recent-map.ts";
 
 /** Limits of what is asked and remembered. */
 export interface QuestionLimits {

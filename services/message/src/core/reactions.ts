@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { ReactRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { type ReactionBody, ReactionBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import { errors } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Appended, Draft } from "./append.ts";
-import { RecentMap } from "./recent-map.ts";
 import {
   type MessageSender,
   permittedTarget,

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import type { MarkReadRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { ReadCursorBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import type { Appender } from "./append.ts";
 import { type DirectLog, type GroupLog, targetLog, userLog, uuidOf } from "./log.ts";
-import { RecentMap } from "./recent-map.ts";
 import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 
 /**

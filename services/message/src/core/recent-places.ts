@@ -1,7 +1,7 @@
 type Places<V> = Map<string, Map<bigint, V>>;
 
 /**
- * Like RecentMap, for what has a place in a log: at most `limit` values, and always those of the last `limit / 2` places that were
+ * Like RecentMap of the runtime, for what has a place in a log: at most `limit` values, and always those of the last `limit / 2` places that were
  * set. Without a key for each place that would have to be made, hashed and kept.
  */
 export class RecentPlaces<V> {

@@ -4,10 +4,10 @@ import { ReceiptSignalSchema, SignalSchema, TypingSignalSchema } from "@oceancha
 import type { SetTypingRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { type ConversationSignal, ConversationSignalSchema } from "@oceanchat/gen/oceanchat/push/v1/signals_pb";
 import { DirectAudienceSchema } from "@oceanchat/gen/oceanchat/records/v1/log_pb";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import type { Clock, SignalOutlet } from "../ports.ts";
 import { type DirectLog, type GroupLog, targetLog, uuidOf } from "./log.ts";
 import type { Permissions } from "./permissions.ts";
-import { RecentMap } from "./recent-map.ts";
 import type { MessageSender } from "./writing.ts";
 
 /** How far somebody has come; 0: unchanged. */

@@ -1,8 +1,8 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import { errors } from "../errors.ts";
 import { findById, findByPlace, type Sources } from "./earlier.ts";
-import { RecentMap } from "./recent-map.ts";
 import { RecentPlaces } from "./recent-places.ts";
 
 /** What has to be known of a message that another record is about; it never changes. */

@@ -1,3 +1,5 @@
+import { RecentMap } from "@oceanchat/runtime/recent-map";
+
 /** A record of a log that is stored, with all before it. */
 export interface StoredPlace {
   readonly seq: bigint;
@@ -9,29 +11,23 @@ const NOWHERE: StoredPlace = { seq: 0n, streamSequence: 0 };
 
 /**
  * Remembers up to where conversations are stored without a hole. Records are never taken away, so what was true stays true; what
- * is forgotten is looked up again. Kept in two halves, of which the older is forgotten as a whole: a Map only marks what is deleted, and
- * looks for its oldest key behind all the marks.
+ * is forgotten is looked up again.
  */
 export class StoredUpTo {
-  readonly #half: number;
-  #recent = new Map<string, StoredPlace>();
-  #older = new Map<string, StoredPlace>();
+  readonly #places: RecentMap<StoredPlace>;
 
   /** Remembers that many conversations at most, those raised last; never fewer than half of them. */
   constructor(conversations: number) {
-    this.#half = Math.ceil(conversations / 2);
+    this.#places = new RecentMap(conversations);
   }
 
   /** Seq 0 when nothing is known. */
   of(conversationId: string): StoredPlace {
-    return this.#recent.get(conversationId) ?? this.#older.get(conversationId) ?? NOWHERE;
+    return this.#places.get(conversationId) ?? NOWHERE;
   }
 
   raise(conversationId: string, place: StoredPlace): void {
     const known = this.of(conversationId);
-    this.#recent.set(conversationId, place.seq > known.seq ? place : known);
-    if (this.#recent.size < this.#half) return;
-    this.#older = this.#recent;
-    this.#recent = new Map();
+    this.#places.set(conversationId, place.seq > known.seq ? place : known);
   }
 }

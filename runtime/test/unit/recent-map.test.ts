@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { RecentMap } from "../../src/core/recent-map.ts";
-import { RecentPlaces } from "../../src/core/recent-places.ts";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 
 const LIMIT = 50;
 
@@ -36,18 +35,6 @@ describe("what is remembered of late", () => {
         assert.ok(held.length <= LIMIT && map.size <= LIMIT, `${held.length}`);
       }
     }
-  });
-
-  it("goes for places of logs alike", () => {
-    const places = new RecentPlaces<string>(LIMIT);
-    const logOf = (n: number) => `log ${n % 7}`;
-    for (let n = 0; n < 1_000; n++) {
-      places.set(logOf(n), BigInt(n), `${n}`);
-      for (let m = Math.max(0, n - LIMIT / 2 + 1); m <= n; m++) assert.equal(places.get(logOf(m), BigInt(m)), `${m}`);
-      assert.equal(places.get(logOf(n + 1), BigInt(n)), undefined);
-    }
-    const held = Array.from({ length: 1_000 }, (_, n) => places.get(logOf(n), BigInt(n))).filter((value) => value);
-    assert.ok(held.length <= LIMIT, `${held.length}`);
   });
 
   it("takes no longer for each when it is large and full", () => {

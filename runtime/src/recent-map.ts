@@ -3,10 +3,10 @@
  * set. It keeps them in two halves and forgets the older one as a whole: deleting them one by one costs more than all the rest, since
  * a Map only marks what is deleted, and is copied when half of it is marks.
  */
-export class RecentMap<V> {
+export class RecentMap<V, K = string> {
   readonly #half: number;
-  #recent = new Map<string, V>();
-  #older = new Map<string, V>();
+  #recent = new Map<K, V>();
+  #older = new Map<K, V>();
 
   constructor(limit: number) {
     this.#half = Math.ceil(limit / 2);
@@ -17,19 +17,19 @@ export class RecentMap<V> {
     return this.#recent.size + this.#older.size;
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     return this.#recent.get(key) ?? this.#older.get(key);
   }
 
   /** The key becomes the newest. */
-  set(key: string, value: V): void {
+  set(key: K, value: V): void {
     this.#recent.set(key, value);
     if (this.#recent.size < this.#half) return;
     this.#older = this.#recent;
     this.#recent = new Map();
   }
 
-  delete(key: string): void {
+  delete(key: K): void {
     this.#recent.delete(key);
     this.#older.delete(key);
   }
