@@ -5,6 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SERVICE ?=
+MODE ?=
 BENCH ?=
 
 # The project's own Node (24), whatever the machine has; npm may run on an older one.
@@ -36,8 +37,8 @@ node_modules/.package-lock.json: package-lock.json
 	if [ ! $@ -nt $< ]; then echo "npm ci --no-audit --no-fund"; npm ci --no-audit --no-fund; touch $@; fi
 
 .PHONY: up
-up: install ## Start everything on this machine and print the URLs; Ctrl-C stops it
-	@exec $(NODE) infra/src/up.ts
+up: install ## Start everything on this machine and print the URLs; Ctrl-C stops it. MODE=standalone: all services in one process
+	@$(if $(filter command,$(origin MODE)),OCEANCHAT_MODE=$(MODE) )exec $(NODE) infra/src/up.ts
 
 .PHONY: down
 down: ## Stop a running `make up`

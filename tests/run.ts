@@ -17,7 +17,7 @@ const mocha = join(root, "node_modules/mocha/bin/mocha.js");
 
 function suites(): Suite[] {
   const services = readdirSync(join(root, "services")).map((name) => `services/${name}`);
-  const packages = ["infra", "runtime", "cli", "bench", ...services];
+  const packages = ["infra", "runtime", "cli", "bench", "standalone", ...services];
   const unit = [...packages.map((folder) => `${folder}/test/unit/**/*.test.ts`), "tests/unit/**/*.test.ts"];
   return [
     { name: "unit", spec: unit.join(","), limitMs: 240_000 },

@@ -18,6 +18,8 @@ export type InfraConfig = {
   readonly logLevel: string;
   /** `OCEANCHAT_STORE`: "fast" takes the store built by `make infra-fast`. Default embedded. */
   readonly store: "embedded" | "fast";
+  /** `OCEANCHAT_MODE`: a process per service (mesh), or one for all of them (standalone). Default mesh. */
+  readonly mode: Mode;
   /** NATS `sync_interval`, e.g. always or 10s. `OCEANCHAT_NATS_SYNC_INTERVAL`, default: the server's (2 min). */
   readonly natsSyncInterval: string | undefined;
   /** Envoy workers; each costs memory. `OCEANCHAT_ENVOY_CONCURRENCY`, default 1. */
@@ -30,6 +32,9 @@ export type InfraConfig = {
   /** What children inherit. */
   readonly inherited: Readonly<Record<string, string>>;
 };
+
+/** How services run: each in a process of its own, or all in one. */
+export type Mode = "mesh" | "standalone";
 
 const INHERITED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|OTEL_\w+|OCEANCHAT_\w+)$/;
 
@@ -46,6 +51,8 @@ export function loadInfraConfig(env: NodeJS.ProcessEnv): InfraConfig {
   const text = (key: string): string | undefined => env[key] || undefined;
   const store = text("OCEANCHAT_STORE") ?? "embedded";
   if (store !== "embedded" && store !== "fast") problems.push(`OCEANCHAT_STORE="${store}": expected embedded or fast`);
+  const mode = text("OCEANCHAT_MODE") ?? "mesh";
+  if (mode !== "mesh" && mode !== "standalone") problems.push(`OCEANCHAT_MODE="${mode}": expected mesh or standalone`);
   const config: InfraConfig = {
     edgeHost: text("OCEANCHAT_EDGE_HOST") ?? "127.0.0.1",
     edgePort: integer("OCEANCHAT_EDGE_PORT", 8080, 65_535),
@@ -57,6 +64,7 @@ export function loadInfraConfig(env: NodeJS.ProcessEnv): InfraConfig {
     mongodbDatabase: text("OCEANCHAT_MONGODB_DATABASE") ?? "oceanchat",
     logLevel: text("OCEANCHAT_LOG_LEVEL") ?? "info",
     store: store === "fast" ? "fast" : "embedded",
+    mode: mode === "standalone" ? "standalone" : "mesh",
     natsSyncInterval: text("OCEANCHAT_NATS_SYNC_INTERVAL"),
     envoyConcurrency: integer("OCEANCHAT_ENVOY_CONCURRENCY", 1, 256),
     nodeFlags: (text("OCEANCHAT_NODE_FLAGS") ?? "").split(" ").filter((flag) => flag !== ""),

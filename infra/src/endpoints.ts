@@ -1,4 +1,5 @@
 import { rename, rm, writeFile } from "node:fs/promises";
+import type { Mode } from "./config.ts";
 import type { EdgePorts } from "./envoy.ts";
 import { HOST } from "./probe.ts";
 import { type Addresses, type Door, SERVICE_NAMES, type ServerUrls, type ServiceName } from "./topology.ts";
@@ -15,6 +16,8 @@ export type ServiceEndpoint = {
 
 /** Where everything of a running mesh can be reached; also the content of endpoints.json. */
 export type Endpoints = {
+  /** A process per service, or one for all of them. */
+  readonly mode: Mode;
   /** "" in this and the next four when the mesh runs without Envoy. */
   readonly edge: string;
   readonly edgeTls: string;
@@ -36,6 +39,7 @@ export type Endpoints = {
 export type EdgeEndpoint = { readonly host: string; readonly ports: EdgePorts; readonly certificate: string };
 
 export function endpointsOf(
+  mode: Mode,
   addresses: Addresses,
   started: ReadonlySet<ServiceName>,
   servers: ServerUrls,
@@ -49,6 +53,7 @@ export function endpointsOf(
   const at = (scheme: string, port: number | undefined, path = ""): string =>
     edge === undefined ? "" : `${scheme}${edge.host}:${port}${path}`;
   return {
+    mode,
     edge: at("http://", edge?.ports.plain),
     edgeTls: at("https://", edge?.ports.tls),
     ws: at("ws://", edge?.ports.plain, "/ws"),

@@ -80,7 +80,10 @@ function problemsOf(path: string, { from, type }: Import): string[] {
     const edge = role === "service" || role === "consumer";
     return edge && !type && DRIVERS.test(from) ? [`${role} may not import the driver ${from}`] : [];
   }
-  if (from.endsWith("/main")) return ["nobody imports a main"];
+  // The single process starts all services; it gets nothing else of them than what a process of their own would use.
+  const started = unit === "standalone" && /^@oceanchat\/[\w-]+\/(main|config)$/.test(from);
+  if (from.endsWith("/main") && !started) return ["nobody imports a main"];
+  if (started) return [];
   return mayUse(path, unit).includes(name) ? [] : [`${unit} may not import @oceanchat/${name}`];
 }
 
@@ -88,6 +91,7 @@ function mayUse(path: string, unit: string): string[] {
   if (unit === "gen") return ["gen"];
   if (unit === "runtime") return ["gen", "runtime", ...(path.includes("/src/") ? [] : ["infra"])];
   if (unit === "infra") return ["gen", "infra"];
+  if (unit === "standalone") return ["gen", "runtime", ...(path.includes("/test/") ? ["infra", unit] : [])];
   if (unit === "tests" || unit === "bench") return ["gen", "infra", "runtime", "sdk", unit];
   const own = unit.slice(unit.lastIndexOf("/") + 1);
   // Its tests may start servers (infra) and stand-ins for the world outside, such as push providers (tests).

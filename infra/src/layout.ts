@@ -5,6 +5,8 @@ export type Layout = {
   readonly root: string;
   /** The entry file of a service. */
   readonly service: (name: string) => string;
+  /** The entry file of all services in one process. */
+  readonly standalone: string;
   /** Folder with envoy.yaml, lds.yaml, rds.yaml. */
   readonly envoy: string;
   readonly descriptors: string;
@@ -22,6 +24,7 @@ export function layoutOf(root: string = repositoryRoot): Layout {
   return {
     root,
     service: (name) => join(root, "services", name, "src/main.ts"),
+    standalone: join(root, "standalone/src/main.ts"),
     envoy: join(root, "envoy"),
     descriptors: join(root, "gen/descriptors.binpb"),
     requirements: join(root, "infra/requirements.txt"),

@@ -1,22 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ChildSpec } from "./child.ts";
-import { type InfraConfig, loadInfraConfig } from "./config.ts";
+import { type InfraConfig, loadInfraConfig, type Mode } from "./config.ts";
 import { type Endpoints, EndpointsFile, endpointsOf } from "./endpoints.ts";
 import { type EdgePorts, type EnvoyOptions, envoySpec, renderEnvoy } from "./envoy.ts";
-import { grpcHealthProbe } from "./grpc-health.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { isFree, Ports } from "./ports.ts";
 import { Processes } from "./processes.ts";
 import { planServers } from "./server-plan.ts";
 import { SERVER_NAMES, type ServerName } from "./servers.ts";
+import { processOf, STANDALONE, serviceSpecs } from "./service-specs.ts";
 import { createStatus, type Status } from "./status.ts";
 import {
   type Addresses,
   assignAddresses,
-  environmentOf,
-  type Instance,
-  nodeFlagsOf,
   SERVICE_NAMES,
   type ServerUrls,
   type ServiceName,
@@ -32,6 +28,8 @@ export type MeshOptions = {
   readonly ports: "free" | "fixed";
   /** pinned (default): only the wheels. any: servers given by URL, then programs on PATH, then the wheels. */
   readonly servers?: "pinned" | "any";
+  /** A process per service, or one for all. Default: `OCEANCHAT_MODE`, else mesh. `only` and `instances` need the mesh. */
+  readonly mode?: Mode;
   /** Default: as in topology.ts. */
   readonly instances?: Partial<Readonly<Record<ServiceName, number>>>;
   /** Added to the environment of every process of a service; a service's own wins over "all". */
@@ -53,6 +51,7 @@ export type MeshOptions = {
 export type Mesh = {
   /** Always current. */
   readonly endpoints: Endpoints;
+  /** In the single process every service's instance stands for that one, here and below. */
   process(instance: string): { readonly pid: number; readonly restarts: number };
   /** Default SIGKILL; resolves when the process has gone. It is started again on the same ports. */
   kill(instance: string, signal?: NodeJS.Signals): Promise<void>;
@@ -67,6 +66,7 @@ export type Mesh = {
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const layout = { ...layoutOf(options.root), ...options.layout };
   const config = loadInfraConfig(process.env);
+  const mode = modeOf(options, config);
   const status = createStatus(options.quiet ?? false, (text) => process.stderr.write(text));
   await mkdir(options.dataDir, { recursive: true });
   let changed = (): void => undefined;
@@ -75,38 +75,53 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const file = new EndpointsFile(options.endpointsFile ?? join(options.dataDir, "endpoints.json"));
   let addresses: Addresses | undefined;
   const stop = once(async () => {
-    await processes.stop([["envoy"], ...(addresses === undefined ? [] : stopOrder(addresses)), SERVER_NAMES]);
+    const services = addresses === undefined ? [] : [...stopOrder(addresses), [STANDALONE]];
+    await processes.stop([["envoy"], ...services, SERVER_NAMES]);
     await processes.close();
     await ports.release();
     await file.remove();
   });
   options.onStop?.({ gently: stop, force: () => processes.force() });
   try {
-    const run = await prepare(options, { layout, config, status, ports });
+    const run = await prepare({ ...options, mode }, { layout, config, status, ports });
     addresses = run.addresses;
-    const endpoints = (): Endpoints =>
-      endpointsOf(run.addresses, run.started, run.urls, run.edge, (instance) => processes.pidOf(instance));
+    const named = (instance: string): string => processOf(instance, mode, run.addresses);
+    const pidOf = (instance: string): number => processes.pidOf(named(instance));
+    const endpoints = (): Endpoints => endpointsOf(mode, run.addresses, run.started, run.urls, run.edge, pidOf);
     changed = () => file.write(endpoints());
     for (const group of [run.serverSpecs, run.serviceSpecs, run.edgeSpecs]) await processes.start(group);
-    return meshOf(processes, endpoints, stop);
+    return meshOf(processes, named, endpoints, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function meshOf(processes: Processes, endpoints: () => Endpoints, stop: () => Promise<void>): Mesh {
+function modeOf({ mode, only, instances }: MeshOptions, config: InfraConfig): Mode {
+  const chosen = mode ?? config.mode;
+  if (chosen === "standalone" && (only ?? instances) !== undefined) {
+    throw new Error("the single process runs one of each service: only and instances need the mesh");
+  }
+  return chosen;
+}
+
+function meshOf(
+  processes: Processes,
+  named: (instance: string) => string,
+  endpoints: () => Endpoints,
+  stop: () => Promise<void>,
+): Mesh {
   return {
     get endpoints() {
       return endpoints();
     },
     process: (instance) => {
-      const { pid, restarts } = processes.get(instance);
+      const { pid, restarts } = processes.get(named(instance));
       return { pid, restarts };
     },
-    kill: async (instance, signal = "SIGKILL") => processes.get(instance).kill(signal),
-    untilReady: (instance) => processes.untilReady(instance),
-    logs: (instance) => processes.get(instance).spec.logFile,
+    kill: async (instance, signal = "SIGKILL") => processes.get(named(instance)).kill(signal),
+    untilReady: (instance) => processes.untilReady(instance === undefined ? undefined : named(instance)),
+    logs: (instance) => processes.get(named(instance)).spec.logFile,
     stop,
   };
 }
@@ -119,7 +134,10 @@ type Surroundings = {
 };
 
 /** Everything that is decided before the first process starts. */
-async function prepare(options: MeshOptions, { layout, config, status, ports }: Surroundings) {
+async function prepare(
+  options: MeshOptions & { readonly mode: Mode },
+  { layout, config, status, ports }: Surroundings,
+) {
   const { dataDir } = options;
   const withEdge = options.edge ?? options.only === undefined;
   const edgePorts = withEdge ? await chooseEdgePorts(options.ports, ports, config) : undefined;
@@ -129,17 +147,13 @@ async function prepare(options: MeshOptions, { layout, config, status, ports }: 
   });
   const url = (name: ServerName): string => plan.servers.get(name)?.url ?? "";
   const urls: ServerUrls = { nats: url("nats"), redis: url("valkey"), mongodb: url("mongodb") };
-  const addresses = await assignAddresses(ports, options.instances ?? {});
+  const instances = options.mode === "standalone" ? { "ws-gateway": 1 } : options.instances;
+  const addresses = await assignAddresses(ports, instances ?? {});
   await ports.save();
   const started: ReadonlySet<ServiceName> = new Set(options.only ?? SERVICE_NAMES);
-  const serviceSpecs = [...started].flatMap((name) =>
-    addresses[name].map((instance) => {
-      const own = environmentOf(instance, addresses, urls, config);
-      const env = { ...config.inherited, ...own, ...options.env?.all, ...options.env?.[name] };
-      return serviceSpec(name, instance, env, layout, config, dataDir);
-    }),
-  );
-  const common = { addresses, started, urls, serviceSpecs };
+  const { mode, env = {} } = options;
+  const specs = serviceSpecs({ mode, started, addresses, urls, layout, config, dataDir, env });
+  const common = { addresses, started, urls, serviceSpecs: specs };
   const serverSpecs = [...plan.servers.values()].flatMap(({ spec }) => spec ?? []);
   if (edgePorts === undefined || plan.envoy === undefined) {
     return { ...common, serverSpecs, edge: undefined, edgeSpecs: [] };
@@ -148,28 +162,6 @@ async function prepare(options: MeshOptions, { layout, config, status, ports }: 
   const rendered = await renderEnvoy(envoy);
   const edge = { host: config.edgeHost, ports: edgePorts, certificate: rendered.certificate };
   return { ...common, serverSpecs, edge, edgeSpecs: [envoySpec(plan.envoy, rendered.bootstrap, envoy)] };
-}
-
-function serviceSpec(
-  name: ServiceName,
-  { instance, ports }: Instance,
-  env: Record<string, string>,
-  layout: Layout,
-  config: InfraConfig,
-  dataDir: string,
-): ChildSpec {
-  const { mesh } = ports;
-  if (mesh === undefined) throw new Error(`${instance} has no mesh door`);
-  return {
-    instance,
-    command: process.execPath,
-    args: [...nodeFlagsOf(name, config), layout.service(name)],
-    env: { ...env, NODE_COMPILE_CACHE: join(layout.state, "compile-cache") },
-    cwd: layout.root,
-    ports,
-    ready: grpcHealthProbe(mesh),
-    logFile: join(dataDir, "logs", `${instance}.log`),
-  };
 }
 
 async function chooseEdgePorts(kind: "free" | "fixed", ports: Ports, config: InfraConfig): Promise<EdgePorts> {

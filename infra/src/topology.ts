@@ -45,6 +45,9 @@ export const SERVICES = {
   },
 } as const satisfies Record<string, ServiceRow>;
 
+/** Of the node that runs all of them. */
+export const STANDALONE_NODE_FLAGS = ["--max-semi-space-size=16"];
+
 export type ServiceName = keyof typeof SERVICES;
 
 export const SERVICE_NAMES = Object.keys(SERVICES).filter((name): name is ServiceName => Object.hasOwn(SERVICES, name));
@@ -97,26 +100,48 @@ export function environmentOf(
   servers: ServerUrls,
   config: InfraConfig,
 ): Record<string, string> {
-  const env: Record<string, string> = {
-    OCEANCHAT_INSTANCE: instance,
+  const env: Record<string, string> = { OCEANCHAT_INSTANCE: instance, ...serversAndSockets(ports, servers, config) };
+  for (const [door, port] of Object.entries(ports)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
+  for (const name of SERVICE_NAMES) {
+    env[`OCEANCHAT_${constantCase(name)}_ADDRESSES`] = addressesOf(addresses, name, "mesh").join(",");
+  }
+  return env;
+}
+
+/** The environment of all services in one process: each one's ports, the gateway's sockets, and the servers. */
+export function standaloneEnvironment(
+  addresses: Addresses,
+  servers: ServerUrls,
+  config: InfraConfig,
+): Record<string, string> {
+  const { mesh: _, ...sockets } = addresses["ws-gateway"][0]?.ports ?? {};
+  const env: Record<string, string> = { OCEANCHAT_INSTANCE: "1", ...serversAndSockets(sockets, servers, config) };
+  for (const [door, port] of Object.entries(sockets)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
+  for (const name of SERVICE_NAMES) {
+    for (const door of ["public", "mesh"] as const) {
+      const port = addresses[name][0]?.ports[door];
+      if (port !== undefined) env[`OCEANCHAT_${constantCase(name)}_${constantCase(door)}_PORT`] = String(port);
+    }
+  }
+  return env;
+}
+
+function serversAndSockets(
+  { ws, tcp }: Instance["ports"],
+  servers: ServerUrls,
+  config: InfraConfig,
+): Record<string, string> {
+  return {
     OCEANCHAT_LISTEN_HOST: HOST,
     OCEANCHAT_NATS_URL: servers.nats,
     OCEANCHAT_REDIS_URL: servers.redis,
     OCEANCHAT_MONGODB_URL: servers.mongodb,
     OCEANCHAT_MONGODB_DATABASE: config.mongodbDatabase,
     OCEANCHAT_LOG_LEVEL: config.logLevel,
+    ...(ws !== undefined && { OCEANCHAT_ADVERTISED_HOST: HOST }),
+    // Envoy says who connects; here everybody has the same address, load generators too.
+    ...(tcp !== undefined && { OCEANCHAT_TCP_PROXY_PROTOCOL: "v2", OCEANCHAT_MAX_CONNECTIONS_PER_ADDRESS: "0" }),
   };
-  for (const [door, port] of Object.entries(ports)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
-  if (ports.ws !== undefined) env.OCEANCHAT_ADVERTISED_HOST = HOST;
-  // Envoy says who connects; here everybody has the same address, load generators too.
-  if (ports.tcp !== undefined) {
-    env.OCEANCHAT_TCP_PROXY_PROTOCOL = "v2";
-    env.OCEANCHAT_MAX_CONNECTIONS_PER_ADDRESS = "0";
-  }
-  for (const name of SERVICE_NAMES) {
-    env[`OCEANCHAT_${constantCase(name)}_ADDRESSES`] = addressesOf(addresses, name, "mesh").join(",");
-  }
-  return env;
 }
 
 const constantCase = (name: string): string => name.toUpperCase().replaceAll("-", "_");

@@ -31,7 +31,7 @@ function welcome({ endpoints }: Mesh, seconds: string): string {
   const body = `{"username":"alice","password":"correct horse battery","displayName":"Alice","device":{"deviceId":"laptop-1","platform":"PLATFORM_WEB","name":"curl"}}`;
   return [
     "",
-    `OceanChat is up, ${seconds} s.`,
+    `OceanChat is up${endpoints.mode === "standalone" ? " in one process" : ""}, ${seconds} s.`,
     `  REST, Connect, gRPC   ${endpoints.edge}   ${endpoints.edgeTls} (certificate ${endpoints.certificate})`,
     `  WebSocket             ${endpoints.ws}`,
     `  TCP with TLS          ${endpoints.tcp}`,

@@ -212,6 +212,7 @@ export async function startWorld(): Promise<{ readonly world: World; stop(): Pro
       ports: "free",
       quiet: true,
       edge: true,
+      mode: "mesh",
       only: ["auth", "user", "message", "router", "presence", "ws-gateway"],
       instances: { presence: 2 },
       env: {

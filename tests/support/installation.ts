@@ -15,10 +15,13 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-/** Starts everything; the caller stops it. Instances are as in the topology unless it says otherwise. */
+/**
+ * Starts everything, in one process if OCEANCHAT_MODE says so; the caller stops it. Who wants several instances of a service gets
+ * processes.
+ */
 export async function startInstallation(
   env: Readonly<Record<string, string>> = {},
-  instances: NonNullable<MeshOptions["instances"]> = {},
+  instances?: NonNullable<MeshOptions["instances"]>,
 ): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-e2e-"));
   const [apns, fcm] = await Promise.all([startApnsServer(), startFcmServer()]);
@@ -27,7 +30,7 @@ export async function startInstallation(
       dataDir,
       ports: "free",
       quiet: true,
-      instances,
+      ...(instances !== undefined && { mode: "mesh", instances }),
       env: { all: env, "pusher-offline": { ...apns.environment, ...fcm.environment } },
     });
     const { edge, ws } = mesh.endpoints;

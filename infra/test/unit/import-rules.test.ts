@@ -46,6 +46,17 @@ describe("importFindings", () => {
     assert.deepEqual(problems("services/auth/src/main.ts", 'import { start } from "./start.ts";'), []);
   });
 
+  it("lets only the single process start services, and take nothing else of them", () => {
+    const start = 'import { start } from "@oceanchat/auth/main";\nimport { authKeys } from "@oceanchat/auth/config";';
+    assert.deepEqual(problems("standalone/src/services.ts", start), []);
+    for (const path of ["services/user/src/main.ts", "tests/e2e/a.test.ts", "bench/src/a.ts", "infra/src/up.ts"]) {
+      assert.equal(problems(path, start).length, 2, path);
+    }
+    const other = 'import { x } from "@oceanchat/auth/core";';
+    assert.equal(problems("standalone/src/services.ts", other).length, 1);
+    assert.equal(problems("standalone/src/main.ts", 'import { x } from "@oceanchat/infra/ports";').length, 1);
+  });
+
   it("holds a service's files to the table", () => {
     const core = 'import { connectStore } from "./store.ts";';
     assert.equal(problems("services/auth/src/core.ts", core).length, 1);

@@ -62,7 +62,7 @@ describe("topology", () => {
   });
 
   it("tells where only the started services are", () => {
-    const endpoints = endpointsOf(addresses(), new Set(["auth"]), servers, undefined, () => 7);
+    const endpoints = endpointsOf("mesh", addresses(), new Set(["auth"]), servers, undefined, () => 7);
     assert.equal(endpoints.edge, "");
     assert.deepEqual(endpoints.services.user, []);
     assert.deepEqual(endpoints.services.auth, [

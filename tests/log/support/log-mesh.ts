@@ -55,6 +55,7 @@ export async function startLogMesh(): Promise<LogMesh> {
       ports: "free",
       quiet: true,
       only: ["auth", "user", "group", "message", "persistence-writer", "query"],
+      mode: "mesh",
       instances: { message: 2, "persistence-writer": 2 },
       env: { message: store, "persistence-writer": store, query: store },
     });
