@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Mode } from "@oceanchat/infra/config";
 
 /** What was asked for on the command line. */
 export interface Arguments {
@@ -6,6 +7,8 @@ export interface Arguments {
   readonly scenarios: readonly string[];
   /** endpoints.json of a running mesh; none: start one. */
   readonly endpoints: string | undefined;
+  /** How the services run that are started; undefined: as the environment says. */
+  readonly mode: Mode | undefined;
   /** Threads of the generator. */
   readonly threads: number;
   /** Connect to the gateways themselves rather than through the edge. */
@@ -32,6 +35,7 @@ budgets, and "history" (pages out of a million records) and "services" (how soon
 
   --runs N            run each scenario N times and show min, median and max   (default 1)
   --endpoints FILE    use a running mesh: .oceanchat/endpoints.json is that of \`make up\`   (default: start one)
+  --mode MODE         start a process per service (mesh), or one for all of them (standalone)   (default: OCEANCHAT_MODE, else mesh)
   --threads N         threads that the generator spreads its sockets over   (default 1)
   --direct            connect to the gateways themselves, not through the edge
   --hops              trace one message in twenty and show each step of their way; costs a little, needs its own mesh
@@ -50,6 +54,7 @@ export function parseArguments(args: readonly string[]): Arguments {
       runs: { type: "string", default: "1" },
       threads: { type: "string", default: "1" },
       endpoints: { type: "string" },
+      mode: { type: "string" },
       direct: { type: "boolean", default: false },
       budgets: { type: "boolean", default: false },
       hops: { type: "boolean", default: false },
@@ -62,7 +67,11 @@ export function parseArguments(args: readonly string[]): Arguments {
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
     throw new Error(`--threads ${values.threads}: expected 1 to 16`);
-  const { endpoints, direct, budgets, hops, results, help } = values;
+  const { endpoints, mode, direct, budgets, hops, results, help } = values;
+  if (mode !== undefined && mode !== "mesh" && mode !== "standalone")
+    throw new Error(`--mode ${mode}: expected mesh or standalone`);
+  if (mode !== undefined && endpoints !== undefined)
+    throw new Error("--mode is for what is started: leave --endpoints out");
   if (hops && endpoints !== undefined) throw new Error("--hops needs a mesh of its own: leave --endpoints out");
-  return { scenarios: positionals, endpoints, direct, budgets, hops, runs, threads, results, help };
+  return { scenarios: positionals, endpoints, mode, direct, budgets, hops, runs, threads, results, help };
 }

@@ -11,6 +11,7 @@ import { failures } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { parseScenario } from "./scenario-file.ts";
 import { Session } from "./session.ts";
+import { modeOf } from "./target.ts";
 
 const FOLDER = join(import.meta.dirname, "..");
 
@@ -100,6 +101,15 @@ async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{
   return { all, rows };
 }
 
+/** A storm kills one gateway, and its clients come back at another one. */
+async function checkMode({ scenarios }: Wanted, asked: Arguments): Promise<void> {
+  const storms = scenarios.filter(({ storm }) => storm !== undefined).map(({ name }) => name);
+  if (storms.length === 0 || (await modeOf(asked)) === "mesh") return;
+  throw new Error(
+    `${storms.join(", ")}: kills one of two gateways, so it needs the mesh: --mode mesh, or name other scenarios`,
+  );
+}
+
 /** Writes a result and returns where. */
 async function keep(asked: Arguments, name: string, kind: string, text: string): Promise<string> {
   const folder = asked.results ?? join(FOLDER, "results");
@@ -115,7 +125,9 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const { all, rows: extra } = await runAll(await wantedOf(asked), asked);
+  const wanted = await wantedOf(asked);
+  await checkMode(wanted, asked);
+  const { all, rows: extra } = await runAll(wanted, asked);
   const ordered = inOrder(all.map((ran) => ({ ...ran, name: ran.scenario.name })));
   const rows = [...budgetRows(ordered), ...extra];
   if (asked.budgets || extra.length > 0) process.stdout.write(`${budgetTable(rows)}\n`);

@@ -1,3 +1,4 @@
+import type { Mode } from "@oceanchat/infra/config";
 import { type Figure, figuresOf } from "./figures.ts";
 import type { Hop } from "./hops.ts";
 import type { RunResult } from "./result.ts";
@@ -10,6 +11,7 @@ const SPREAD = ["min", "median", "max"] as const;
 
 /** How a scenario was run. */
 export interface Conditions {
+  readonly mode: Mode;
   readonly direct: boolean;
   readonly store: string;
   readonly threads: number;
@@ -58,13 +60,14 @@ export function linesOf(runs: readonly (readonly Figure[])[]): Line[] {
     });
 }
 
-function outline(scenario: Scenario, { direct, store, threads }: Conditions): string {
+function outline(scenario: Scenario, { mode, direct, store, threads }: Conditions): string {
   const { warmUpSeconds, seconds, connect, traffic, idleSockets } = scenario;
   const where =
     connect === "edge" && !direct ? "through Envoy" : connect === "one gateway" ? "to one gateway" : "to the gateways";
   const sockets = `${socketsOf(scenario)} sockets ${where}${idleSockets > 0 ? `, ${idleSockets} of them idle` : ""}`;
   const times = `${warmUpSeconds} s warm-up, ${seconds} s measured`;
-  const how = `store: ${store}; generator: ${threads} thread${threads === 1 ? "" : "s"}`;
+  const services = mode === "standalone" ? "all services in one process; " : "";
+  const how = `${services}store: ${store}; generator: ${threads} thread${threads === 1 ? "" : "s"}`;
   return [sockets, ...traffic.map(partOutline), times, how].join("; ");
 }
 

@@ -157,8 +157,11 @@ function latenciesOf(seen: Seen) {
   };
 }
 
+/** Where all services are one process, that one. */
+const HOLDS_SOCKETS = /^(ws-gateway-\d+|standalone)$/;
+
 const gatewayBytes = ({ processes }: UsageSample): number =>
-  processes.filter(({ name }) => name.startsWith("ws-gateway")).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+  processes.filter(({ name }) => HOLDS_SOCKETS.test(name)).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
 
 function summed(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sums: Record<string, number> = {};

@@ -5,7 +5,7 @@ import { type Conditions, table } from "./report.ts";
 import type { RunResult } from "./result.ts";
 import { runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
-import { runningTarget, startTarget, type Target } from "./target.ts";
+import { modeOf, runningTarget, startTarget, type Target } from "./target.ts";
 
 /** A mesh and the scenarios that are run against it. */
 export class Session {
@@ -29,7 +29,7 @@ export class Session {
     process.stderr.write(asked.endpoints === undefined ? "starting a mesh\n" : `using ${asked.endpoints}\n`);
     session.#target =
       asked.endpoints === undefined
-        ? await startTarget({ otlpUrl: session.#hops?.url, natsSyncInterval }, (stop) => {
+        ? await startTarget({ otlpUrl: session.#hops?.url, natsSyncInterval, mode: await modeOf(asked) }, (stop) => {
             session.#stop = stop;
           })
         : await runningTarget(asked.endpoints);
@@ -38,7 +38,7 @@ export class Session {
 
   get how(): Conditions {
     const { direct, threads } = this.#asked;
-    return { direct, threads, store: this.#target?.store ?? "unknown" };
+    return { direct, threads, store: this.#target?.store ?? "unknown", mode: this.#target?.mode ?? "mesh" };
   }
 
   /** Runs a scenario as often as was asked for. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { loadInfraConfig, type Mode } from "@oceanchat/infra/config";
 import type { Endpoints } from "@oceanchat/infra/endpoints";
 import { layoutOf } from "@oceanchat/infra/layout";
 import { parseIdentity } from "@oceanchat/infra/process-identity";
@@ -10,6 +11,8 @@ import type { ProcessRef } from "./usage.ts";
 
 /** The system under load. */
 export interface Target {
+  /** A process per service, or one for all of them. */
+  readonly mode: Mode;
   /** Where REST calls go. */
   readonly edge: string;
   /** WebSocket URL of the edge. */
@@ -45,13 +48,32 @@ const LIMITS = {
 
 const STORES = /mongod|secantusd-\w+/;
 
+/** How the services of a target run that is to be started, or of the running one that the file names. */
+export async function modeOf({
+  endpoints,
+  mode,
+}: {
+  endpoints: string | undefined;
+  mode: Mode | undefined;
+}): Promise<Mode> {
+  return endpoints === undefined ? (mode ?? loadInfraConfig(process.env).mode) : (await readEndpoints(endpoints)).mode;
+}
+
+const readEndpoints = async (file: string): Promise<Endpoints> => JSON.parse(await readFile(file, "utf8"));
+
+export interface TargetOptions {
+  readonly otlpUrl: string | undefined;
+  readonly natsSyncInterval: string;
+  readonly mode: Mode;
+}
+
 /**
  * Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. It takes the fast store if `make
  * infra-fast` has built it and the environment names no other. Spans go to `otlpUrl`;
  * `natsSyncInterval` is NATS' own, as the environment says where it is "".
  */
 export async function startTarget(
-  { otlpUrl, natsSyncInterval }: { readonly otlpUrl: string | undefined; readonly natsSyncInterval: string },
+  { otlpUrl, natsSyncInterval, mode }: TargetOptions,
   onStop: (stop: Target["stop"]) => void,
 ): Promise<Target> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
@@ -68,6 +90,7 @@ export async function startTarget(
     dataDir,
     ports: "free",
     quiet: true,
+    mode,
     env: { all: { ...LIMITS, ...(otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl }) } },
     onStop: (given) => {
       ends = given;
@@ -85,7 +108,7 @@ export async function startTarget(
 
 /** Takes a mesh that runs already, by its endpoints.json. */
 export async function runningTarget(file: string): Promise<Target> {
-  const endpoints: Endpoints = JSON.parse(await readFile(file, "utf8"));
+  const endpoints = await readEndpoints(file);
   // `make up` writes its data one folder below, every other supervisor beside the file.
   const folders = [join(dirname(file), "run"), join(dirname(file), "data/run")];
   const present = await Promise.all(
@@ -100,6 +123,7 @@ async function targetOf(endpoints: Endpoints, runFolder: string, ends: Pick<Targ
   const store = (await processesIn(runFolder)).find(({ name }) => name === "mongodb");
   const command = store === undefined ? "" : await unlessMissing(readFile(`/proc/${store.pid}/cmdline`, "latin1"), "");
   return {
+    mode: endpoints.mode,
     edge: endpoints.edge,
     ws: endpoints.ws,
     gateways: endpoints.services["ws-gateway"].flatMap(({ ws }) => (ws === undefined ? [] : `ws://${ws}/ws`)),

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { loadInfraConfig } from "@oceanchat/infra/config";
 import { MongoClient } from "mongodb";
 import { assertConserved } from "../support/conserved.ts";
 import { installation } from "../support/shared-installation.ts";
 import { SteadySender } from "../support/steady-sender.ts";
 import { TestUser, textTo } from "../support/user.ts";
 
-const VICTIMS = [
+const MESH = [
   "auth-1",
   "user-1",
   "group-1",
@@ -19,11 +20,9 @@ const VICTIMS = [
   "pusher-offline-1",
   "persistence-writer-1",
   "query-1",
-  "nats",
-  "valkey",
-  "mongodb",
-  "envoy",
 ];
+const SERVICES = loadInfraConfig(process.env).mode === "mesh" ? MESH : ["standalone"];
+const VICTIMS = [...SERVICES, "nats", "valkey", "mongodb", "envoy"];
 
 /** The ids of a conversation's records in the store itself, in order, as soon as there are as many as expected. */
 async function untilStored(conversationId: string, expected: number): Promise<string[]> {

@@ -33,10 +33,10 @@ export async function startInstallation(
       ...(instances !== undefined && { mode: "mesh", instances }),
       env: { all: env, "pusher-offline": { ...apns.environment, ...fcm.environment } },
     });
-    const { edge, ws } = mesh.endpoints;
+    const { edge, ws, services } = mesh.endpoints;
     return {
       mesh,
-      at: { edge, ws },
+      at: { edge, ws, gateways: services["ws-gateway"].length },
       apns,
       fcm,
       async stop() {

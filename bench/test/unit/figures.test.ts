@@ -150,7 +150,13 @@ describe("the command line", () => {
     const { scenarios, endpoints, results, runs, threads, ...flags } = parseArguments([]);
     assert.deepEqual({ scenarios, endpoints, results }, { scenarios: [], endpoints: undefined, results: undefined });
     assert.deepEqual({ runs, threads }, { runs: 1, threads: 1 });
-    assert.deepEqual(flags, { direct: false, budgets: false, hops: false, help: false });
+    assert.deepEqual(flags, { direct: false, budgets: false, mode: undefined, hops: false, help: false });
+  });
+
+  it("starts services as it is told, but not those that run already", () => {
+    assert.equal(parseArguments(["--mode", "standalone"]).mode, "standalone");
+    assert.throws(() => parseArguments(["--mode", "solo"]), /expected mesh or standalone/);
+    assert.throws(() => parseArguments(["--mode", "mesh", "--endpoints", "e.json"]), /leave --endpoints out/);
   });
 
   it("takes everything it says", () => {
@@ -174,6 +180,7 @@ describe("the command line", () => {
         endpoints: "e.json",
         direct: true,
         budgets: true,
+        mode: undefined,
         hops: false,
         runs: 3,
         threads: 2,

@@ -80,6 +80,7 @@ describe("the table", () => {
   it("shows several runs side by side, and says when something was lost", () => {
     const text = table(scenario("one", []), [run(2000, 4), run(1000, 4, true)], {
       direct: false,
+      mode: "standalone",
       store: "s",
       threads: 2,
     });
@@ -87,6 +88,7 @@ describe("the table", () => {
     assert.match(text, /message-1 +250 +25\.00 +100 +120 +110/);
     assert.match(text, /run 2: NOT CONSERVED, 2 violations/);
     assert.match(text, /gateway\.uplink/);
+    assert.match(text, /all services in one process/);
   });
 });
 
