@@ -5,6 +5,7 @@ import { type ServiceError, shared } from "./fail.ts";
 import { Gathering } from "./gathering.ts";
 import { asIs, MAX_MESSAGE_BYTES } from "./grpc-wire.ts";
 import { InFlight } from "./in-flight.ts";
+import type { Neighbour } from "./neighbour.ts";
 import { fromFailure } from "./wire-error.ts";
 
 /** A call that waits for its answer. It is in one place at a time, so it is settled once. */
@@ -24,15 +25,32 @@ export interface Pending {
   sends: number;
 }
 
-/** What becomes of calls whose stream broke: those that it had written, then those that it had not, each in order. */
-export type OnLost = (stream: CallStream, left: Pending[], cause: unknown) => void;
+/** Where the calls to one address go. */
+export interface CallLine {
+  readonly channel: Channel;
+  /** The door of this process that it leads to; undefined when it leads over a socket. */
+  readonly neighbour: Neighbour | undefined;
+  /** How many calls wait for an answer. */
+  readonly size: number;
+  push(pending: Pending): void;
+  /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
+  drain(): Pending[];
+  /** Takes out the calls that have waited too long. A peer that is slow but answers is not one that is silent. */
+  expire(now: number, expired: (pending: Pending) => void): void;
+  /** Ends at once and gives back everything. */
+  abandon(): Pending[];
+}
+
+/** What becomes of calls whose stream broke: those that it had sent, then those that it had not, each in order. */
+export type OnLost = (line: CallLine, left: Pending[], cause: unknown) => void;
 
 /**
  * The caller's end of one stream of batched calls. Calls made in the same turn of the event loop leave as one message, and
  * while the stream is busy or full they gather, so that batches grow with the load.
  */
-export class CallStream {
+export class CallStream implements CallLine {
   readonly channel: Channel;
+  readonly neighbour = undefined;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #output: BatchShape["output"];
   readonly #encoder: BatchEncoder;
@@ -60,7 +78,6 @@ export class CallStream {
     this.#call.on("end", () => this.#lose(new Error("the peer ended the stream")));
   }
 
-  /** How many calls wait for an answer. */
   get size(): number {
     return this.#queue.length + this.#unanswered.size;
   }
@@ -70,7 +87,6 @@ export class CallStream {
     if (!this.#blocked) this.#gathering.added(this.#queue.length, this.#unanswered.size, this.#encoder.limit);
   }
 
-  /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
   drain(): Pending[] {
     const queued = this.#queue;
     this.#queue = [];
@@ -80,7 +96,6 @@ export class CallStream {
     return queued;
   }
 
-  /** Takes out the calls that have waited too long. A peer that is slow but answers is not one that is silent. */
   expire(now: number, expired: (pending: Pending) => void): void {
     const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
       Math.min(latest, Math.max(deadline, this.#heardAt + timeoutMs)) <= now;
@@ -93,7 +108,6 @@ export class CallStream {
     if (this.#draining && this.size === 0) this.#close();
   }
 
-  /** Ends at once and gives back everything. */
   abandon(): Pending[] {
     const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
     this.#gathering.done();

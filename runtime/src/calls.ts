@@ -2,12 +2,14 @@ import { create, type DescMethodBiDiStreaming } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Addresses } from "./addresses.ts";
 import { type BatchItem, type BatchShape, batchShape } from "./batch.ts";
-import { CallStream, isUnimplemented, type OnLost, type Pending } from "./call-stream.ts";
+import { type CallLine, CallStream, isUnimplemented, type OnLost, type Pending } from "./call-stream.ts";
 import type { Channel } from "./channel.ts";
 import { Channels } from "./channels.ts";
 import { type ServiceError, shared } from "./fail.ts";
 import { pathOf } from "./grpc-wire.ts";
 import type { RequestItemInit, ResponseItem } from "./handlers.ts";
+import { NearStream } from "./near-stream.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { Silence } from "./silence.ts";
 
 export interface CallsOptions<M extends DescMethodBiDiStreaming> {
@@ -32,6 +34,8 @@ export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   readonly resend?: boolean;
   /** How long the stream to an address that only calls name is kept without use, in milliseconds. Default 60 000. */
   readonly namedIdleMs?: number;
+  /** Doors of this process: what is called there needs no stream and is not copied. */
+  readonly neighbours?: Neighbours;
 }
 
 export interface CallOptions {
@@ -70,6 +74,7 @@ const SWEEP_MS = 100;
 const MAX_SENDS = 3;
 
 class BatchedCalls {
+  readonly #method: DescMethodBiDiStreaming;
   readonly #path: string;
   readonly #shape: BatchShape;
   readonly #log: Logger;
@@ -79,9 +84,9 @@ class BatchedCalls {
   readonly #resend: boolean;
   readonly #channels: Channels;
   /** The stream of each channel that takes new calls. */
-  readonly #streams = new Map<Channel, CallStream>();
+  readonly #streams = new Map<Channel, CallLine>();
   /** Streams that take none any more but are still to be answered. */
-  readonly #draining = new Set<CallStream>();
+  readonly #draining = new Set<CallLine>();
   /** Calls that found no address, or a full one, after they had lost theirs; oldest first. Only with resend. */
   #parked: Pending[] = [];
   #sweeper: NodeJS.Timeout | undefined;
@@ -90,7 +95,8 @@ class BatchedCalls {
   #closed = false;
 
   constructor(options: CallsOptions<DescMethodBiDiStreaming>) {
-    const { method, addresses, log, namedIdleMs } = options;
+    const { method, addresses, log, namedIdleMs, neighbours } = options;
+    this.#method = method;
     this.#path = pathOf(method);
     this.#shape = batchShape(method);
     this.#log = log;
@@ -102,6 +108,7 @@ class BatchedCalls {
       service: method.parent.typeName,
       addresses,
       log,
+      neighbours,
       onChange: (channel) => this.#changed(channel),
       ...(namedIdleMs === undefined ? {} : { namedIdleMs }),
     });
@@ -143,7 +150,8 @@ class BatchedCalls {
       return;
     }
     const stream = this.#streams.get(channel) ?? this.#open(channel);
-    if (stream.size < this.#maxInFlight) stream.push(pending);
+    if (stream === undefined) this.#dispatch(pending);
+    else if (stream.size < this.#maxInFlight) stream.push(pending);
     else if (pending.sends > 0) this.#park(pending);
     else pending.reject(shared.overloaded(`${this.#maxInFlight} calls to ${channel.address} wait already`));
   }
@@ -168,22 +176,29 @@ class BatchedCalls {
     for (const pending of parked) this.#dispatch(pending);
   }
 
-  #open(channel: Channel): CallStream {
+  /** Undefined when it turns out that nothing can go there. */
+  #open(channel: Channel): CallLine | undefined {
     channel.open();
-    const stream = new CallStream(channel, this.#path, this.#shape, this.#onLost);
-    this.#streams.set(channel, stream);
-    return stream;
+    if (!channel.usable) return undefined;
+    const { neighbour } = channel;
+    const line =
+      neighbour === undefined
+        ? new CallStream(channel, this.#path, this.#shape, this.#onLost)
+        : new NearStream(channel, neighbour, this.#method, this.#shape, this.#onLost);
+    this.#streams.set(channel, line);
+    return line;
   }
 
-  /** A peer that is down or draining gets nothing new, but may yet answer what it has. */
+  /** A peer that is down or draining gets nothing new, but may yet answer what it has. So may one that has become a neighbour. */
   #changed(channel: Channel): void {
+    const stream = this.#streams.get(channel);
+    if (stream !== undefined && !(channel.usable && stream.neighbour === channel.neighbour)) {
+      this.#streams.delete(channel);
+      const queued = stream.drain();
+      if (stream.size > 0) this.#draining.add(stream);
+      for (const pending of queued) this.#redirect(pending);
+    }
     if (channel.state === "up") this.#unpark();
-    const stream = channel.usable ? undefined : this.#streams.get(channel);
-    if (stream === undefined) return;
-    this.#streams.delete(channel);
-    const queued = stream.drain();
-    if (stream.size > 0) this.#draining.add(stream);
-    for (const pending of queued) this.#redirect(pending);
   }
 
   readonly #onLost: OnLost = (stream, left, cause) => {

@@ -9,6 +9,8 @@ import {
 } from "@oceanchat/gen/grpc/health/v1/health_pb";
 import type { Logger } from "pino";
 import { asIs, encode, MAX_MESSAGE_BYTES, pathOf, transportOptions } from "./grpc-wire.ts";
+import type { Neighbour } from "./neighbour.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { hash } from "./rendezvous.ts";
 
 /** `idle`: never used. `up`: the peer says SERVING. `down`: it says otherwise, or nothing. */
@@ -34,31 +36,49 @@ const OPTIONS = {
   "grpc.enable_http_proxy": 0,
 };
 
+export interface ChannelOptions {
+  /** The type name of the service that is called. */
+  readonly service: string;
+  readonly log: Logger;
+  /** Told of every change of the channel's state, and when it leads another way. */
+  readonly onChange: (channel: Channel) => void;
+  readonly neighbours: Neighbours | undefined;
+}
+
 /**
  * The way to one address. Whether it can be used is what its health service says on a watch that stays open: one stream tells
- * of the connection, of a peer that drains and of one that is gone. While it is down the watch is tried again with backoff.
+ * of the connection, of a peer that drains and of one that is gone. While it is down the watch is tried again with backoff. Where a
+ * door of this process is entered, it leads there and needs no connection.
  */
 export class Channel {
   readonly address: string;
   /** For the rendezvous hash. */
   readonly hash: number;
-  readonly client: Client;
-  readonly #service: string;
-  readonly #log: Logger;
-  readonly #onChange: (channel: Channel) => void;
+  readonly #options: ChannelOptions;
+  #client: Client | undefined;
+  #neighbour: Neighbour | undefined;
+  #unfollow: (() => void) | undefined;
   #state: ChannelState = "idle";
   #watch: ClientReadableStream<Buffer> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #known = Promise.withResolvers<void>();
 
-  constructor(address: string, service: string, log: Logger, onChange: (channel: Channel) => void) {
+  constructor(address: string, options: ChannelOptions) {
     this.address = address;
     this.hash = hash(address);
-    this.client = new Client(address, credentials.createInsecure(), OPTIONS);
-    this.#service = service;
-    this.#log = log;
-    this.#onChange = onChange;
+    this.#options = options;
+  }
+
+  /** Its end of the connection, while it doesn't lead to a neighbour. */
+  get client(): Client {
+    this.#client ??= new Client(this.address, credentials.createInsecure(), OPTIONS);
+    return this.#client;
+  }
+
+  /** The door of this process that it leads to. */
+  get neighbour(): Neighbour | undefined {
+    return this.#neighbour;
   }
 
   get state(): ChannelState {
@@ -74,7 +94,8 @@ export class Channel {
   open(): void {
     if (this.#state !== "idle") return;
     this.#set("connecting");
-    this.#connect();
+    this.#unfollow = this.#options.neighbours?.follow(this.address, () => this.#reach());
+    this.#reach();
   }
 
   /** Connects, and says whether the peer can be used; at once when that is known. */
@@ -93,12 +114,32 @@ export class Channel {
   close(): void {
     if (this.#state === "closed") return;
     this.#forget();
+    this.#unfollow?.();
     this.#set("closed");
-    this.client.close();
+    this.#client?.close();
+  }
+
+  /** Takes up what is entered for its address; connects when there is nothing. */
+  #reach(): void {
+    const before = this.#neighbour;
+    this.#neighbour = this.#options.neighbours?.at(this.address);
+    if (this.#neighbour === undefined) {
+      if (before === undefined) this.#connect();
+      else this.#lose(new Error("it has left this process"));
+      return;
+    }
+    this.#forget();
+    this.#failures = 0;
+    if (this.#neighbour.serves(this.#options.service)) this.#set("up");
+    else this.#set("down", "NOT_SERVING");
+    if (before !== this.#neighbour) this.#options.onChange(this);
   }
 
   #connect(): void {
-    const request = encode(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service: this.#service }));
+    const request = encode(
+      HealthCheckRequestSchema,
+      create(HealthCheckRequestSchema, { service: this.#options.service }),
+    );
     const path = pathOf(Health.method.watch);
     const watch = this.client.makeServerStreamRequest(path, asIs, asIs, request, new Metadata());
     const lost = (cause: unknown) => {
@@ -130,7 +171,7 @@ export class Channel {
   #lose(cause: unknown): void {
     this.#forget();
     const backoff = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures++);
-    this.#timer = setTimeout(() => this.#connect(), backoff * (0.75 + Math.random() / 2)).unref();
+    this.#timer = setTimeout(() => this.#reach(), backoff * (0.75 + Math.random() / 2)).unref();
     this.#set("down", cause instanceof Error ? cause.message : String(cause));
   }
 
@@ -144,10 +185,10 @@ export class Channel {
   #set(state: ChannelState, why?: string): void {
     if (state === this.#state) return;
     this.#state = state;
-    const peer = { peer: this.address, service: this.#service };
-    if (state === "down") this.#log.warn({ ...peer, why }, "peer down");
-    if (state === "up") this.#log.info(peer, "peer up");
+    const peer = { peer: this.address, service: this.#options.service };
+    if (state === "down") this.#options.log.warn({ ...peer, why }, "peer down");
+    if (state === "up") this.#options.log.info(peer, "peer up");
     if (state !== "connecting") this.#known.resolve();
-    this.#onChange(this);
+    this.#options.onChange(this);
   }
 }

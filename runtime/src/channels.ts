@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Addresses } from "./addresses.ts";
 import { Channel } from "./channel.ts";
 import { shared } from "./fail.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { hash, score } from "./rendezvous.ts";
 
 /** Addresses that were named by a caller: kept while they are used. */
@@ -19,6 +20,8 @@ export interface ChannelsOptions {
   readonly onChange?: (channel: Channel) => void;
   /** How long a named address is kept without use, in milliseconds. Default 60 000. */
   readonly namedIdleMs?: number;
+  /** Doors of this process, which need no connection. */
+  readonly neighbours?: Neighbours | undefined;
 }
 
 /** One channel per address of a service, opened when it is first picked. */
@@ -93,8 +96,8 @@ export class Channels {
   }
 
   #open(address: string): Channel {
-    const { service, log, onChange } = this.#options;
-    return new Channel(address, service, log, onChange ?? (() => undefined));
+    const { service, log, onChange = () => undefined, neighbours } = this.#options;
+    return new Channel(address, { service, log, onChange, neighbours });
   }
 
   /** Takes up a new list of addresses; an address that is in both keeps its channel. */

@@ -30,6 +30,13 @@ export function lossOf({ code, details, metadata }: StatusObject): Loss | undefi
 
 const NEVER_SENT = /^(No connection established|Stream refused by server)/;
 
+/** What a call that was lost means to its caller. `what` names it in the text. */
+export function lostCall(loss: Loss, what: string, harmless: boolean, cause: unknown): ServiceError {
+  return loss === "never sent" || harmless
+    ? shared.unavailable(`${what} cannot be reached`, cause)
+    : shared.outcomeUnknown(`${what} did not answer`, cause);
+}
+
 /**
  * What a failed call means to its caller. `what` names the call in the text. A call that was lost on the way is UNAVAILABLE
  * only when it took certainly no effect.
@@ -39,12 +46,8 @@ export function fromGrpcStatus(cause: StatusObject & Error, what: string, harmle
   const sent = details instanceof Buffer ? decodeStatus(details, cause) : undefined;
   if (sent !== undefined) return sent;
   const loss = lossOf(cause);
-  if (loss === "never sent" || (loss === "unknown" && harmless)) {
-    return shared.unavailable(`${what} cannot be reached`, cause);
-  }
-  if (loss === "unknown" || cause.code === status.DEADLINE_EXCEEDED) {
-    return shared.outcomeUnknown(`${what} did not answer`, cause);
-  }
+  if (loss !== undefined) return lostCall(loss, what, harmless, cause);
+  if (cause.code === status.DEADLINE_EXCEEDED) return shared.outcomeUnknown(`${what} did not answer`, cause);
   if (cause.code === status.UNIMPLEMENTED) return shared.unimplemented(`${what} is not implemented`);
   return shared.internal(cause);
 }

@@ -6,7 +6,8 @@ import type { Bus } from "./bus-types.ts";
 import { type Calls, type CallsOptions, connectCalls } from "./calls.ts";
 import type { Env } from "./config.ts";
 import type { Registration } from "./handlers.ts";
-import { type MeshDoor, openMeshDoor } from "./mesh-door.ts";
+import { openMeshDoor } from "./mesh-door.ts";
+import type { Neighbours } from "./neighbours.ts";
 import { connectPeers, type PeerOptions, type Peers } from "./peers.ts";
 import type { ProcessConfig } from "./process-config.ts";
 import { openPublicDoor, type PublicDoor } from "./public-door.ts";
@@ -25,7 +26,7 @@ export interface Host {
   readonly tracing: Tracing;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls of another service, closed when the process stops. */
+  /** Calls of another service, closed when the process stops. One that shares this process is called without a socket. */
   peers<S extends DescService>(
     service: S,
     at: AddressSource,
@@ -84,7 +85,7 @@ interface Closer {
   readonly close: () => Promise<void> | void;
 }
 
-/** A host that keeps to itself: its own doors and connections. */
+/** A host that keeps to itself: its own doors and connections; with neighbours they are taken the short way. */
 export function createHost(options: {
   readonly service: string;
   readonly env: Env;
@@ -92,8 +93,11 @@ export function createHost(options: {
   readonly log: Logger;
   readonly tracing: Tracing;
   readonly onFatal: (error: unknown) => void;
+  /** The services that share this process, if any do: they call each other without sockets. */
+  readonly neighbours?: Neighbours;
 }): RunningHost {
   const { service, env, config, log, tracing } = options;
+  const near = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
   const closers: Closer[] = [];
   const leaving: Closer[] = [];
   const doors: { setServing(serving: boolean): void; close(graceMs: number): Promise<void> }[] = [];
@@ -110,7 +114,7 @@ export function createHost(options: {
     now: () => Date.now(),
     async peers(desc, at, peerOptions) {
       const addresses = await openAddresses(at, log);
-      const peers = connectPeers({ service: desc, addresses, log, ...peerOptions });
+      const peers = connectPeers({ service: desc, addresses, log, ...near, ...peerOptions });
       defer(`peers ${desc.typeName}`, () => {
         peers.close();
         addresses.close();
@@ -119,7 +123,7 @@ export function createHost(options: {
     },
     async calls(method, at, callsOptions) {
       const addresses = at === undefined ? undefined : await openAddresses(at, log);
-      const calls = connectCalls({ method, addresses, log, ...callsOptions });
+      const calls = connectCalls({ method, addresses, log, ...near, ...callsOptions });
       defer(`calls ${method.name}`, () => {
         calls.close();
         addresses?.close();
@@ -136,7 +140,8 @@ export function createHost(options: {
     tokenVerifier: (fetchKeys) =>
       createTokenVerifier({ fetchKeys, issuer: config.tokenIssuer, audience: config.tokenAudience, now: host.now }),
     async serve(wanted) {
-      const mesh = await openMesh(host, wanted);
+      const registrations = wanted.mesh ?? [];
+      const mesh = await openMeshDoor({ host: config.listenHost, port: config.meshPort, registrations, log, ...near });
       doors.push(mesh);
       const open = wanted.public === undefined ? undefined : await openPublic(host, wanted);
       if (open !== undefined) doors.push(open);
@@ -192,10 +197,6 @@ async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> 
       log.warn({ err: error, what: name }, "closing failed");
     }
   }
-}
-
-function openMesh({ config, log }: Host, { mesh = [] }: Doors): Promise<MeshDoor> {
-  return openMeshDoor({ host: config.listenHost, port: config.meshPort, registrations: mesh, log });
 }
 
 function openPublic({ config, log, tracing }: Host, doors: Doors): Promise<PublicDoor> {

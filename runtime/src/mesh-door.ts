@@ -1,11 +1,12 @@
 import { isIPv6 } from "node:net";
-import type { DescMethod } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import { type DoorLimits, DoorMethods } from "./door-methods.ts";
 import { MAX_MESSAGE_BYTES, transportOptions } from "./grpc-wire.ts";
 import type { Registration } from "./handlers.ts";
 import { MeshHealth } from "./mesh-health.ts";
-import { type DoorLimits, MeshMethods } from "./mesh-methods.ts";
+import { MeshMethods } from "./mesh-methods.ts";
+import { addressesOfDoor, type Neighbours } from "./neighbours.ts";
 
 export interface MeshDoorOptions {
   readonly host: string;
@@ -19,6 +20,8 @@ export interface MeshDoorOptions {
   readonly maxItemsInFlight?: number;
   /** Unary calls and server streams that run at the same time; more are answered with OVERLOADED. Default 4096. */
   readonly maxCallsInFlight?: number;
+  /** Services of the same process, which then call the handlers without a socket. */
+  readonly neighbours?: Neighbours;
 }
 
 /** The gRPC server that other services of the mesh call. NOT_SERVING until `setServing(true)`. */
@@ -37,29 +40,28 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
     maxCallsInFlight: options.maxCallsInFlight ?? 4096,
   };
   const server = new Server(transportOptions(limits.maxMessageBytes));
-  const methods = new MeshMethods(server, limits, options.log);
-  for (const { service, handlers } of options.registrations) {
-    for (const method of service.methods) methods.register(method, handlerOf(method, handlers));
-  }
-  const health = new MeshHealth(options.registrations.map(({ service }) => service.typeName));
+  const methods = new DoorMethods(options.registrations, limits, options.log);
+  new MeshMethods(server, methods);
+  const health = new MeshHealth(methods.services);
   health.register(server);
   const host = isIPv6(options.host) ? `[${options.host}]` : options.host;
   const port = await bind(server, `${host}:${options.port}`);
+  const { neighbours } = options;
+  const near = neighbours?.enter(addressesOfDoor(options.host, port), methods);
   let closing: Promise<void> | undefined;
   return {
     port,
-    setServing: (serving) => health.setServing(serving),
-    close: (graceMs) => {
-      closing ??= close(server, health, `${host}:${port}`, graceMs);
+    setServing(serving) {
+      near?.setServing(serving);
+      health.setServing(serving);
+    },
+    close(graceMs) {
+      closing ??= Promise.all([near?.close(graceMs), close(server, health, `${host}:${port}`, graceMs)]).then(() => {
+        if (near !== undefined) neighbours?.leave(near);
+      });
       return closing;
     },
   };
-}
-
-function handlerOf(method: DescMethod, handlers: Registration["handlers"]) {
-  const handler = handlers[method.localName];
-  if (handler === undefined || typeof handler === "function") return handler;
-  throw new TypeError(`the handler of ${method.parent.typeName}.${method.name} is not a function`);
 }
 
 function bind(server: Server, address: string): Promise<number> {

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type EventEmitter, once } from "node:events";
-import { create, type DescMessage, type DescMethod, fromBinary, type Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { type DescMessage, type DescMethod, fromBinary, type Message } from "@bufbuild/protobuf";
 import type {
   handleUnaryCall,
   Server,
@@ -10,49 +9,32 @@ import type {
   ServerWritableStream,
   StatusObject,
 } from "@grpc/grpc-js";
-import type { Logger } from "pino";
 import { batchShape } from "./batch.ts";
-import { type ServiceError, shared, toServiceError } from "./fail.ts";
+import type { DoorMethods, Handler } from "./door-methods.ts";
+import { shared, toServiceError } from "./fail.ts";
 import { toGrpcStatus } from "./grpc-status.ts";
 import { asIs, encode, pathOf } from "./grpc-wire.ts";
 import type { CallContext } from "./handlers.ts";
 import { BatchServer } from "./mesh-batches.ts";
-import { createRequestValidator } from "./validate.ts";
 
-export interface DoorLimits {
-  readonly maxMessageBytes: number;
-  readonly maxItemsInFlight: number;
-  readonly maxCallsInFlight: number;
-}
-
-/** A handler whose types were checked where it was bound to its service, by `implement`. */
-type Handler = (request: Message, context: CallContext) => unknown;
 type Call = Pick<ServerUnaryCall<Buffer, Buffer>, "metadata" | "getPeer"> & Pick<EventEmitter, "once">;
 type WritableCall = ServerWritableStream<Buffer, Buffer>;
 type DuplexCall = ServerDuplexStream<Buffer, Buffer>;
 
-/** Puts handlers on a gRPC server: decoding, validation, limits and errors are the same for all of them. */
+/** Puts a door's handlers on a gRPC server. Methods without one answer UNIMPLEMENTED. */
 export class MeshMethods {
   readonly #server: Server;
-  readonly #limits: DoorLimits;
-  readonly #log: Logger;
-  readonly #validate = createRequestValidator();
-  #running = 0;
+  readonly #methods: DoorMethods;
 
-  constructor(server: Server, limits: DoorLimits, log: Logger) {
+  constructor(server: Server, methods: DoorMethods) {
     this.#server = server;
-    this.#limits = limits;
-    this.#log = log;
-  }
-
-  /** Without a handler the method answers UNIMPLEMENTED. */
-  register(method: DescMethod, handler: unknown): void {
-    const bound = handler as Handler | undefined;
-    if (bound === undefined) this.#refuse(method);
-    else if (method.methodKind === "unary") this.#unary(method, bound);
-    else if (method.methodKind === "server_streaming") this.#serverStream(method, bound);
-    else if (method.methodKind === "bidi_streaming") this.#batches(method, bound);
-    else throw new TypeError(`${pathOf(method)}: client streams are not supported`);
+    this.#methods = methods;
+    for (const [method, handler] of methods.all) {
+      if (handler === undefined) this.#refuse(method);
+      else if (method.methodKind === "unary") this.#unary(method, handler);
+      else if (method.methodKind === "server_streaming") this.#serverStream(method, handler);
+      else this.#batches(method, handler);
+    }
   }
 
   /** Ends the call without reading it, which suits every kind of method. */
@@ -69,11 +51,10 @@ export class MeshMethods {
       if (leave === undefined) return;
       const context = contextOf(call);
       try {
-        const request = this.#decode(method.input, call.request);
-        const response = await handler(request, context);
-        answer(null, encode(method.output, create(method.output, response as Init)));
+        const request = parse(method.input, call.request);
+        answer(null, encode(method.output, await this.#methods.unary(method, handler, request, context)));
       } catch (thrown) {
-        answer(toGrpcStatus(this.#report(thrown, path, context)));
+        answer(toGrpcStatus(this.#methods.report(thrown, path, context)));
       } finally {
         leave();
       }
@@ -88,15 +69,14 @@ export class MeshMethods {
       if (leave === undefined) return;
       const context = contextOf(call);
       try {
-        const request = this.#decode(method.input, call.request);
-        for await (const response of handler(request, context) as AsyncIterable<Init>) {
-          context.signal.throwIfAborted();
-          const more = call.write(encode(method.output, create(method.output, response)));
+        const request = parse(method.input, call.request);
+        for await (const response of this.#methods.stream(method, handler, request, context)) {
+          const more = call.write(encode(method.output, response));
           if (!more) await once(call, "drain", { signal: context.signal });
         }
         call.end();
       } catch (thrown) {
-        if (!call.cancelled) call.emit("error", toGrpcStatus(this.#report(thrown, path, context)));
+        if (!call.cancelled) call.emit("error", toGrpcStatus(this.#methods.report(thrown, path, context)));
       } finally {
         leave();
       }
@@ -106,14 +86,14 @@ export class MeshMethods {
 
   #batches(method: DescMethod, handler: Handler): void {
     const path = pathOf(method);
-    const { maxItemsInFlight, maxMessageBytes } = this.#limits;
+    const { maxItemsInFlight, maxMessageBytes } = this.#methods.limits;
     const shape = batchShape(method);
     const serve = (call: DuplexCall) => {
       const leave = this.#enter(path, call, (status) => call.emit("error", status));
       if (leave === undefined) return;
       call.once("finish", leave).once("cancelled", leave);
       const context = contextOf(call);
-      const report = (thrown: unknown) => this.#report(thrown, path, context);
+      const report = (thrown: unknown) => this.#methods.report(thrown, path, context);
       new BatchServer(call, { shape, handler, maxItemsInFlight, maxMessageBytes, report }, context);
     };
     this.#server.register(path, serve, asIs, asIs, "bidi");
@@ -121,37 +101,14 @@ export class MeshMethods {
 
   /** Takes one of the places for calls and gives what frees it; undefined when there was none and the call was refused. */
   #enter(path: string, call: Call, refuse: (status: StatusObject) => void): (() => void) | undefined {
-    if (this.#running >= this.#limits.maxCallsInFlight) {
-      this.#log.warn({ rpc: path, peer: call.getPeer(), running: this.#running }, "too many calls on the mesh door");
-      refuse(toGrpcStatus(shared.overloaded("too many calls run already")));
+    try {
+      return this.#methods.enter(path, call.getPeer());
+    } catch (thrown) {
+      refuse(toGrpcStatus(toServiceError(thrown)));
       return undefined;
     }
-    this.#running++;
-    let here = true;
-    return () => {
-      if (here) this.#running--;
-      here = false;
-    };
-  }
-
-  #decode(schema: DescMessage, bytes: Buffer): Message {
-    const request = parse(schema, bytes);
-    this.#validate(schema, request);
-    return request;
-  }
-
-  /** The error to send; what is a defect is logged here, since its cause never leaves. */
-  #report(thrown: unknown, path: string, context: CallContext): ServiceError {
-    const error = toServiceError(thrown);
-    if (error.code === Code.Internal) {
-      this.#log.error({ err: error.cause ?? error, rpc: path, requestId: context.requestId }, "a mesh call failed");
-    }
-    return error;
   }
 }
-
-/** What `create` takes when the schema is only known at run time. */
-type Init = Record<string, unknown>;
 
 function parse(schema: DescMessage, bytes: Buffer): Message {
   try {

@@ -5,6 +5,7 @@ import {
   type DescMethodUnary,
   type DescService,
   fromBinary,
+  type Message,
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
@@ -14,9 +15,11 @@ import type { Logger } from "pino";
 import type { Addresses } from "./addresses.ts";
 import type { Channel } from "./channel.ts";
 import { Channels } from "./channels.ts";
-import { shared } from "./fail.ts";
-import { fromGrpcStatus, lossOf } from "./grpc-status.ts";
+import { ServiceError, shared } from "./fail.ts";
+import { fromGrpcStatus, type Loss, lossOf, lostCall } from "./grpc-status.ts";
 import { asIs, encode, pathOf } from "./grpc-wire.ts";
+import { GivenUp } from "./near-call.ts";
+import type { Neighbours } from "./neighbours.ts";
 
 export interface PeerOptions<S extends DescService> {
   readonly service: S;
@@ -24,6 +27,8 @@ export interface PeerOptions<S extends DescService> {
   readonly log: Logger;
   /** The deadline of a call that sets none itself, in milliseconds. Default 2000. */
   readonly timeoutMs?: number;
+  /** Doors of this process: what is called there needs no socket and is not copied. */
+  readonly neighbours?: Neighbours;
 }
 
 export interface PeerCallOptions {
@@ -65,8 +70,8 @@ const MAX_RETRIES = 2;
 
 /** Connects to a service; channels open with the first call that needs them. */
 export function connectPeers<S extends DescService>(options: PeerOptions<S>): Peers<S> {
-  const { service, addresses, log, timeoutMs = 2000 } = options;
-  const caller = new PeerCaller(new Channels({ service: service.typeName, addresses, log }), timeoutMs);
+  const { service, addresses, log, timeoutMs = 2000, neighbours } = options;
+  const caller = new PeerCaller(new Channels({ service: service.typeName, addresses, log, neighbours }), timeoutMs);
   const call: Record<string, unknown> = {};
   for (const method of service.methods) {
     if (method.methodKind === "unary") {
@@ -97,7 +102,7 @@ class PeerCaller {
   }
 
   async unary(method: DescMethod, init: Init, options: PeerCallOptions = {}) {
-    const request = encode(method.input, create(method.input, init));
+    const request = create(method.input, init);
     const deadline = Date.now() + (options.timeoutMs ?? this.#timeoutMs);
     const tried: Channel[] = [];
     let last: unknown;
@@ -106,12 +111,11 @@ class PeerCaller {
       if (Date.now() >= deadline)
         throw last ?? shared.unavailable(`${nameOf(method, channel)} was not reached in time`);
       try {
-        const response = await attempt(channel, method, request, deadline, options);
-        return fromBinary(method.output, response);
+        return await attempt(channel, method, request, deadline, options);
       } catch (thrown) {
-        if (!isGrpcError(thrown)) throw shared.internal(thrown);
-        last = fromGrpcStatus(thrown, nameOf(method, channel), isHarmless(method));
-        if (options.address !== undefined || options.signal?.aborted || !mayRepeat(method, thrown)) break;
+        const failure = failureOf(thrown, method, channel);
+        last = failure.error;
+        if (options.address !== undefined || options.signal?.aborted || !mayRepeat(method, failure.loss)) break;
         tried.push(channel);
       }
     }
@@ -119,21 +123,15 @@ class PeerCaller {
   }
 
   async *stream(method: DescMethod, init: Init, options: PeerCallOptions = {}) {
-    const request = encode(method.input, create(method.input, init));
+    const request = create(method.input, init);
     const deadline = Date.now() + (options.timeoutMs ?? this.#timeoutMs);
     const channel = await this.#reachable(method, options, [], undefined);
-    const call = channel.client.makeServerStreamRequest(pathOf(method), asIs, asIs, request, metadataOf(options), {
-      deadline,
-    });
-    const forget = cancelOn(options.signal, call);
     try {
-      for await (const bytes of call) yield fromBinary(method.output, bytes);
+      const { neighbour } = channel;
+      if (neighbour === undefined) yield* read(channel, method, request, deadline, options);
+      else yield* neighbour.stream(method, request, { ...options, deadline });
     } catch (thrown) {
-      if (!isGrpcError(thrown)) throw shared.internal(thrown);
-      throw fromGrpcStatus(thrown, nameOf(method, channel), isHarmless(method));
-    } finally {
-      forget();
-      call.cancel();
+      throw failureOf(thrown, method, channel).error;
     }
   }
 
@@ -151,17 +149,62 @@ class PeerCaller {
   }
 }
 
-function attempt(channel: Channel, method: DescMethod, request: Buffer, deadline: number, options: PeerCallOptions) {
-  return new Promise<Buffer>((resolve, reject) => {
+async function attempt(
+  channel: Channel,
+  method: DescMethod,
+  request: Message,
+  deadline: number,
+  options: PeerCallOptions,
+): Promise<Message> {
+  const { neighbour } = channel;
+  if (neighbour !== undefined) return neighbour.unary(method, request, { ...options, deadline });
+  const answered = new Promise<Buffer>((resolve, reject) => {
     const answer = (cause: GrpcError | null, response?: Buffer) => {
       forget();
-      if (response !== undefined) resolve(response);
-      else reject(cause ?? new Error("a call ended without answer"));
+      if (response === undefined) reject(cause ?? new Error("a call ended without answer"));
+      else resolve(response);
     };
+    const bytes = encode(method.input, request);
     const metadata = metadataOf(options);
-    const call = channel.client.makeUnaryRequest(pathOf(method), asIs, asIs, request, metadata, { deadline }, answer);
+    const call = channel.client.makeUnaryRequest(pathOf(method), asIs, asIs, bytes, metadata, { deadline }, answer);
     const forget = cancelOn(options.signal, call);
   });
+  return fromBinary(method.output, await answered);
+}
+
+/** What comes from a socket as a stream. */
+async function* read(
+  channel: Channel,
+  method: DescMethod,
+  request: Message,
+  deadline: number,
+  options: PeerCallOptions,
+): AsyncGenerator<Message> {
+  const bytes = encode(method.input, request);
+  const metadata = metadataOf(options);
+  const call = channel.client.makeServerStreamRequest(pathOf(method), asIs, asIs, bytes, metadata, { deadline });
+  const forget = cancelOn(options.signal, call);
+  try {
+    for await (const response of call) yield fromBinary(method.output, response);
+  } finally {
+    forget();
+    call.cancel();
+  }
+}
+
+/** Why a call failed, and whether it was lost on the way. */
+function failureOf(
+  thrown: unknown,
+  method: DescMethod,
+  channel: Channel,
+): { readonly error: ServiceError; readonly loss: Loss | undefined } {
+  const harmless = method.idempotency === Idempotency.NO_SIDE_EFFECTS;
+  if (thrown instanceof GivenUp) {
+    return { error: lostCall("unknown", nameOf(method, channel), harmless, thrown), loss: "unknown" };
+  }
+  if (thrown instanceof ServiceError) return { error: thrown, loss: undefined };
+  if (!isGrpcError(thrown)) return { error: shared.internal(thrown), loss: undefined };
+  return { error: fromGrpcStatus(thrown, nameOf(method, channel), harmless), loss: lossOf(thrown) };
 }
 
 function metadataOf({ traceparent, requestId }: PeerCallOptions): Metadata {
@@ -183,13 +226,8 @@ function isGrpcError(thrown: unknown): thrown is GrpcError {
   return thrown instanceof Error && "metadata" in thrown && thrown.metadata instanceof Metadata;
 }
 
-function mayRepeat(method: DescMethod, error: GrpcError): boolean {
-  const loss = lossOf(error);
+function mayRepeat(method: DescMethod, loss: Loss | undefined): boolean {
   return loss === "never sent" || (loss === "unknown" && method.idempotency !== Idempotency.IDEMPOTENCY_UNKNOWN);
-}
-
-function isHarmless(method: DescMethod): boolean {
-  return method.idempotency === Idempotency.NO_SIDE_EFFECTS;
 }
 
 const nameOf = (method: DescMethod, channel: Channel) =>

@@ -72,6 +72,23 @@ export function fromFailure(failure: Failure): ServiceError {
   });
 }
 
+/** The error as a caller of the same process gets it: what it was caused by stays with the service, as it does on the wire. */
+export function asSent({
+  code,
+  reason,
+  domain,
+  message,
+  metadata,
+  violations,
+  retryAfterMs,
+}: ServiceError): ServiceError {
+  return new ServiceError(code, reason, domain, message, {
+    metadata,
+    violations,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
 /** The error as the public door sends it. */
 export function toConnectError(error: ServiceError): ConnectError {
   return new ConnectError(error.message, error.code, undefined, detailsOf(error), error.cause);

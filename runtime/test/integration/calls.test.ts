@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { type ServiceError, shared } from "@oceanchat/runtime/fail";
 import { Silence } from "@oceanchat/runtime/silence";
-import { type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
+import { bothWays, type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
 import { addressesOf, deadAddress, latch, reasonOf } from "../support/echo-door.ts";
 
-describe("batched calls", () => {
-  const bed = echoBed();
+bothWays("batched calls", (bed) => {
   const { connectCalls: connect } = bed;
   const serve = (exchange: Exchange, port?: number) => bed.serve({ exchange }, port);
 
@@ -54,12 +53,11 @@ describe("batched calls", () => {
     assert.equal(bad.status === "rejected" && bad.reason.retryAfterMs, 70);
   });
 
-  it("carries items of any size up to the limit, and refuses a larger one alone", async () => {
+  it("carries items of any size up to the limit", async () => {
     const { address } = await serve(({ payload }) => ({ text: String(payload.length) }));
     const calls = connect(addressesOf(address));
     const sizes = Array.from({ length: 40 }, (_, i) => (i % 4) * 100_000);
     const answers = sizes.map((size) => calls.call({ payload: new Uint8Array(size) }));
-    assert.equal(await reasonOf(calls.call({ payload: new Uint8Array(5_000_000) })), "ERROR_REASON_MALFORMED");
     const texts = (await Promise.all(answers)).map(({ text }) => Number(text));
     assert.deepEqual(texts, sizes);
   });
@@ -266,5 +264,17 @@ describe("batched calls", () => {
     calls.close();
     assert.equal(await held, "ERROR_REASON_OUTCOME_UNKNOWN");
     assert.equal(await reasonOf(calls.call({})), "ERROR_REASON_UNAVAILABLE");
+  });
+});
+
+describe("batched calls over sockets", () => {
+  const { connectCalls, serve } = echoBed();
+
+  it("refuse an item that is too large, alone", async () => {
+    const { address } = await serve({ exchange: ({ payload }) => ({ text: String(payload.length) }) });
+    const calls = connectCalls(addressesOf(address));
+    const before = calls.call({ payload: new Uint8Array(100_000) });
+    assert.equal(await reasonOf(calls.call({ payload: new Uint8Array(5_000_000) })), "ERROR_REASON_MALFORMED");
+    assert.equal((await before).text, "100000");
   });
 });

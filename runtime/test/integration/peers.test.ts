@@ -4,12 +4,10 @@ import { createServer } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
 import type { CallContext } from "@oceanchat/runtime/handlers";
-import { echoBed, NEVER, until } from "../support/echo-bed.ts";
+import { bothWays, NEVER, until } from "../support/echo-bed.ts";
 import { addressesOf, deadAddress, latch, reasonOf } from "../support/echo-door.ts";
 
-describe("peers", () => {
-  const { connectPeers: connect, followPeers: follow, listen, serve, serveNumbered } = echoBed();
-
+bothWays("peers", ({ connectPeers: connect, followPeers: follow, listen, serve, serveNumbered }) => {
   it("calls a unary method and passes the trace and request id on", async () => {
     let seen: CallContext | undefined;
     const { address } = await serve({

@@ -3,6 +3,8 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import type { Addresses } from "@oceanchat/runtime/addresses";
 import { type Calls, type CallsOptions, connectCalls } from "@oceanchat/runtime/calls";
 import type { Handlers } from "@oceanchat/runtime/handlers";
+import type { MeshDoorOptions } from "@oceanchat/runtime/mesh-door";
+import { Neighbours } from "@oceanchat/runtime/neighbours";
 import { connectPeers, type Peers } from "@oceanchat/runtime/peers";
 import { silentLog } from "@oceanchat/runtime/testing";
 import { EchoService } from "./echo_pb.ts";
@@ -13,8 +15,20 @@ export type Exchange = NonNullable<Handlers<typeof EchoService>["exchange"]>;
 type EchoCalls = Calls<typeof EchoService.method.exchange>;
 type EchoCallsOptions = Partial<CallsOptions<typeof EchoService.method.exchange>>;
 
-/** Callers and echo services for the tests of one `describe`; whatever a test has opened is closed behind it. */
-export function echoBed() {
+export type EchoBed = ReturnType<typeof echoBed>;
+
+/** The same cases for doors that are called over sockets and for doors of the same process. */
+export function bothWays(title: string, cases: (bed: EchoBed) => void): void {
+  describe(`${title} over sockets`, () => cases(echoBed()));
+  describe(`${title} within a process`, () => cases(echoBed(new Neighbours())));
+}
+
+/**
+ * Callers and echo services for the tests of one `describe`; whatever a test has opened is closed behind it. With neighbours they share
+ * a process as services do; those that are forked are called over sockets in any case.
+ */
+export function echoBed(neighbours?: Neighbours) {
+  const near = neighbours === undefined ? {} : { neighbours };
   const callers: { close(): void }[] = [];
   const children: EchoChild[] = [];
   const doors: EchoDoor[] = [];
@@ -32,8 +46,12 @@ export function echoBed() {
     await Promise.all(doors.splice(0).map((door) => door.close(0)));
   });
 
-  async function serve(handlers: Handlers<typeof EchoService>, port = 0): Promise<EchoDoor> {
-    const door = await openEcho(handlers, { port });
+  async function serve(
+    handlers: Handlers<typeof EchoService>,
+    port = 0,
+    options: Partial<MeshDoorOptions> = {},
+  ): Promise<EchoDoor> {
+    const door = await openEcho(handlers, { port, ...near, ...options });
     doors.push(door);
     return door;
   }
@@ -45,7 +63,7 @@ export function echoBed() {
   }
 
   function followPeers(addresses: Addresses, timeoutMs = 8000): Peers<typeof EchoService> {
-    const peers = connectPeers({ service: EchoService, addresses, log: silentLog, timeoutMs });
+    const peers = connectPeers({ service: EchoService, addresses, log: silentLog, timeoutMs, ...near });
     callers.push(peers);
     return peers;
   }
@@ -69,7 +87,7 @@ export function echoBed() {
     connectPeers: (...addresses: string[]) => followPeers(addressesOf(...addresses)),
     connectCalls(addresses: Addresses | undefined, options: EchoCallsOptions = {}): EchoCalls {
       const { exchange: method } = EchoService.method;
-      const calls = connectCalls({ method, addresses, log: silentLog, timeoutMs: 8000, ...options });
+      const calls = connectCalls({ method, addresses, log: silentLog, timeoutMs: 8000, ...near, ...options });
       callers.push(calls);
       return calls;
     },

@@ -1,0 +1,144 @@
+import { create, type DescMethod } from "@bufbuild/protobuf";
+import type { BatchItem, BatchShape } from "./batch.ts";
+import type { CallLine, OnLost, Pending } from "./call-stream.ts";
+import type { Channel } from "./channel.ts";
+import type { Handler, Init } from "./door-methods.ts";
+import { pathOf } from "./grpc-wire.ts";
+import type { CallContext } from "./handlers.ts";
+import { InFlight } from "./in-flight.ts";
+import { nearContext } from "./near-call.ts";
+import type { NearCaller, Neighbour } from "./neighbour.ts";
+import { asSent, fromFailure } from "./wire-error.ts";
+
+/**
+ * Both ends of what would be one stream of batched calls if the peer were not in this process: its handler gets each item by itself,
+ * in the order of the calls, and as many at a time as the door answers for one stream.
+ */
+export class NearStream implements CallLine, NearCaller {
+  readonly channel: Channel;
+  readonly neighbour: Neighbour;
+  readonly #method: DescMethod;
+  readonly #shape: BatchShape;
+  readonly #onLost: OnLost;
+  readonly #unanswered = new InFlight<Pending>();
+  readonly #ended = new AbortController();
+  readonly #context: CallContext = nearContext(this.#ended.signal);
+  #queue: Pending[] = [];
+  #handler: Handler | undefined;
+  #leave = () => {};
+  /** Items that the handler has and that it hasn't answered, also when nobody waits for them any more. */
+  #running = 0;
+  /** Calls of the queue that would have begun if fewer were running. */
+  #held = 0;
+  #draining = false;
+  #closed = false;
+  /** When the peer answered last, in milliseconds since the epoch. */
+  #heardAt = 0;
+
+  constructor(channel: Channel, to: Neighbour, method: DescMethod, shape: BatchShape, onLost: OnLost) {
+    this.channel = channel;
+    this.neighbour = to;
+    this.#method = method;
+    this.#shape = shape;
+    this.#onLost = onLost;
+  }
+
+  get size(): number {
+    return this.#queue.length + this.#unanswered.size;
+  }
+
+  push(pending: Pending): void {
+    this.#queue.push(pending);
+    this.neighbour.turns.add(this.#begin);
+  }
+
+  drain(): Pending[] {
+    const queued = this.#queue;
+    this.#queue = [];
+    this.#draining = true;
+    if (this.#running === 0) this.#close();
+    return queued;
+  }
+
+  expire(now: number, expired: (pending: Pending) => void): void {
+    const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
+      Math.min(latest, Math.max(deadline, this.#heardAt + timeoutMs)) <= now;
+    for (const pending of this.#unanswered.takeIf(isOver)) expired(pending);
+    if (this.#queue.some(isOver)) {
+      const queue = this.#queue;
+      this.#queue = queue.filter((pending) => !isOver(pending));
+      for (const pending of queue) if (isOver(pending)) expired(pending);
+    }
+    if (this.#draining && this.size === 0) this.#close();
+  }
+
+  abandon(): Pending[] {
+    const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
+    this.#queue = [];
+    this.#close();
+    return left;
+  }
+
+  lose(cause: unknown): void {
+    if (!this.#closed) this.#onLost(this, this.abandon(), cause);
+  }
+
+  readonly #begin = (): void => {
+    if (this.#closed) return;
+    if (this.#running >= this.neighbour.methods.limits.maxItemsInFlight) {
+      this.#held++;
+      return;
+    }
+    try {
+      this.#handler ??= this.#open();
+    } catch (cause) {
+      this.lose(cause);
+      return;
+    }
+    const pending = this.#queue.shift();
+    if (pending === undefined) return; // drained, or it waited too long
+    pending.sends++;
+    this.#running++;
+    void this.#answer(this.#handler, pending.item, this.#unanswered.add(pending));
+  };
+
+  #open(): Handler {
+    const handler = this.neighbour.methods.handler(this.#method);
+    this.#leave = this.neighbour.open(pathOf(this.#method), this);
+    return handler;
+  }
+
+  /** Never rejects. */
+  async #answer(handler: Handler, item: BatchItem, number: number): Promise<void> {
+    const { traceparent } = item;
+    const context = traceparent ? { ...this.#context, traceparent } : this.#context;
+    item.ref = BigInt(number);
+    try {
+      const answer = create(this.#shape.outputItem, (await handler(item, context)) as Init) as BatchItem;
+      answer.ref = item.ref;
+      const pending = this.#unanswered.take(number); // none: its call has timed out
+      if (answer.failure === undefined) pending?.resolve(answer);
+      else pending?.reject(fromFailure(answer.failure));
+    } catch (thrown) {
+      const error = this.neighbour.methods.report(thrown, pathOf(this.#method), context);
+      this.#unanswered.take(number)?.reject(asSent(error));
+    }
+    this.#answered();
+  }
+
+  #answered(): void {
+    this.#heardAt = Date.now();
+    this.#running--;
+    if (this.#held > 0) {
+      this.#held--;
+      this.neighbour.turns.add(this.#begin);
+    }
+    if (this.#draining && this.#running === 0) this.#close();
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#ended.abort();
+    this.#leave();
+  }
+}
