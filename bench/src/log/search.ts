@@ -76,7 +76,9 @@ const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
 const servers = await startServers({ nats: true, mongo: true, valkey: true, dataDir });
 const mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
 const issuer = createTestIssuer();
-const noGroups = implement(GroupMeshService, { listGroupIdsOfUser: () => ({ memberships: [], hasMore: false }) });
+const noGroups = implement(GroupMeshService, {
+  listGroupIdsOfUsers: ({ users }) => ({ users: users.map(({ userId }) => ({ userId, memberships: [] })) }),
+});
 const door = await openTestDoor([issuer.auth, noGroups]);
 try {
   let bytesBefore = 0;

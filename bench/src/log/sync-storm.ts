@@ -174,7 +174,9 @@ async function measureAll(db: Db, bus: Bus, ask: Ask) {
 const servers = await startServers({ nats: true, mongo: true, valkey: true });
 const mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
 const bus = await connectBus({ url: servers.natsUrl, name: "bench", log, onClosed: (error) => log.error(error) });
-const groups = implement(GroupMeshService, { listGroupIdsOfUser: () => ({ memberships: [], hasMore: false }) });
+const groups = implement(GroupMeshService, {
+  listGroupIdsOfUsers: ({ users }) => ({ users: users.map(({ userId }) => ({ userId, memberships: [] })) }),
+});
 const door = await openTestDoor([createTestIssuer().auth, groups]);
 try {
   await bus.ensureStream(LogEntrySchema);

@@ -115,7 +115,9 @@ const mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
 const bus = await connectBus({ url: servers.natsUrl, name: "bench", log, onClosed: (error) => log.error(error) });
 const issuer = createTestIssuer();
 const memberships = groupsOf(conversations).map((groupId) => ({ groupId, fromSeq: 1n }));
-const groups = implement(GroupMeshService, { listGroupIdsOfUser: () => ({ memberships, hasMore: false }) });
+const groups = implement(GroupMeshService, {
+  listGroupIdsOfUsers: ({ users }) => ({ users: users.map(({ userId }) => ({ userId, memberships })) }),
+});
 const door = await openTestDoor([issuer.auth, groups]);
 try {
   await bus.ensureStream(LogEntrySchema);

@@ -4,6 +4,7 @@ import type { GroupContext, GroupLimits, GroupPorts } from "./core/context.ts";
 import { createGroup, type NewGroup } from "./core/create.ts";
 import { type GroupUpdate, updateGroup } from "./core/data.ts";
 import { groupFor, listGroups, listMemberIds, listMembers, listMemberships } from "./core/lists.ts";
+import { listMembershipsOfUsers, type UserOfGroups } from "./core/lists-of-users.ts";
 import { type MemberUpdate, updateMember } from "./core/member.ts";
 import { inviteMembers, joinGroup, leaveGroup, removeMember } from "./core/membership.ts";
 import { GroupTurns } from "./core/turns.ts";
@@ -36,5 +37,6 @@ export function createGroupCore(ports: GroupPorts, limits: GroupLimits) {
     checkRead: (groupId: string, userId: string) => checkRead(context, groupId, userId),
     listMemberIds: (request: Parameters<typeof listMemberIds>[1]) => listMemberIds(context, request),
     listMemberships: (request: Parameters<typeof listMemberships>[1]) => listMemberships(context, request),
+    listMembershipsOfUsers: (users: readonly UserOfGroups[]) => listMembershipsOfUsers(context, users),
   };
 }

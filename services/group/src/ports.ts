@@ -113,8 +113,8 @@ export interface GroupStore {
   abandon(groupId: string, changeId: string): Promise<void>;
   /** Groups with a change under way, the oldest change first. */
   unfinished(limit: number): Promise<Group[]>;
-  /** Groups that the user is about to come into or to go from. */
-  unfinishedOf(userId: string, limit: number): Promise<Group[]>;
+  /** Groups that one of the users is about to come into or to go from. */
+  unfinishedOf(userIds: readonly string[], limit: number): Promise<Group[]>;
 }
 
 export interface MemberStore {
@@ -139,6 +139,10 @@ export interface MemberStore {
   memberships(userId: string, afterGroupId: string, limit: number): Promise<Member[]>;
   /** Those that ended at that time or later, by group id. */
   endedMemberships(userId: string, since: Date, afterGroupId: string, limit: number): Promise<Member[]>;
+  /** Memberships of users that last, by user id; whose are cut off is the last user. */
+  membershipsOfUsers(userIds: readonly string[], limit: number): Promise<Member[]>;
+  /** Those that ended at that time or later, likewise. */
+  endedMembershipsOfUsers(userIds: readonly string[], since: Date, limit: number): Promise<Member[]>;
 }
 
 /** What is known of the call that a command came with. */

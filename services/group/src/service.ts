@@ -3,6 +3,7 @@ import type { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_m
 import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import type { GroupService } from "@oceanchat/gen/oceanchat/group/v1/group_service_pb";
 import { type CallContext, callerOf, type Handlers } from "@oceanchat/runtime/handlers";
+import type { Membership } from "./core/lists.ts";
 import type { GroupCore } from "./core.ts";
 import type { Origin } from "./ports.ts";
 import { groupOf, memberOf, ROLES, settingsOf } from "./wire.ts";
@@ -89,12 +90,19 @@ export const groupMeshHandlers = (core: GroupCore): Handlers<typeof GroupMeshSer
   async listGroupIdsOfUser({ userId, afterGroupId, limit, leftSince }) {
     const since = leftSince === undefined ? {} : { leftSince: timestampDate(leftSince) };
     const { memberships, hasMore } = await core.listMemberships({ userId, afterGroupId, limit, ...since });
-    return {
-      memberships: memberships.map((each) => ({ ...each, joinTime: timestampFromDate(each.joinTime) })),
-      hasMore,
-    };
+    return { memberships: memberships.map(told), hasMore };
+  },
+  async listGroupIdsOfUsers({ users }) {
+    const asked = users.map(({ userId, leftSince }) => ({
+      userId,
+      ...(leftSince === undefined ? {} : { leftSince: timestampDate(leftSince) }),
+    }));
+    const found = await core.listMembershipsOfUsers(asked);
+    return { users: found.map(({ userId, memberships }) => ({ userId, memberships: memberships.map(told) })) };
   },
 });
+
+const told = (membership: Membership) => ({ ...membership, joinTime: timestampFromDate(membership.joinTime) });
 
 /** Ids are compared as text. */
 const idOf = (id: string): string => id.toLowerCase();

@@ -1,10 +1,11 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { ChangeQueue, WatchStore } from "./ports/watches.ts";
 import type { ConnectionStore, LeftStore, StampedStore, Turns } from "./ports.ts";
 import { type ChangeScripts, changeScripts, createChangeQueue } from "./store/changes.ts";
 import { type ConnectionScripts, connectionScripts } from "./store/connection-scripts.ts";
 import { createConnectionStore } from "./store/connections.ts";
+import { GatheringRedis } from "./store/gathering-redis.ts";
 import { createLeftStore, createTurns, type LeftScripts, leftScripts } from "./store/left.ts";
 import { createWatchStore, type WatchScripts, watchScripts } from "./store/watches.ts";
 
@@ -20,7 +21,7 @@ export interface RedisStore {
 
 /** Connects to Redis or Valkey. Commands fail at once while it is away: presence is a hint, and waiting would hold up messages. */
 export function openRedisStore(url: string, log: Logger): RedisStore {
-  const redis = new Redis(url, {
+  const redis: Redis = new GatheringRedis(url, {
     maxRetriesPerRequest: 1,
     commandTimeout: 2_000,
     connectTimeout: 2_000,

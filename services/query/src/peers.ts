@@ -1,15 +1,13 @@
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { AuthMeshService } from "@oceanchat/gen/oceanchat/auth/v1/auth_mesh_service_pb";
 import { GroupMeshService } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { shared } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
 import type { Peers } from "@oceanchat/runtime/peers";
-import type { Membership, MembershipPeers } from "./ports/moves.ts";
+import { membershipsFrom } from "./peers/memberships.ts";
+import type { MembershipPeers } from "./ports/moves.ts";
 import type { QueryPeers } from "./ports.ts";
 
-/** Groups of one user that are read at most: 10 pages of 1000. */
-const GROUP_PAGES = 10;
 /** Members of a group that are read at most, with a list that changes meanwhile: 20 pages of 10,000. */
 const MEMBER_PAGES = 20;
 const MEMBERS_PER_PAGE = 10_000;
@@ -21,36 +19,17 @@ export async function openPeers(
 ): Promise<QueryPeers & MembershipPeers> {
   const auth = await host.peers(AuthMeshService, config.auth);
   const group = await host.peers(GroupMeshService, config.group);
+  const memberships = membershipsFrom(group);
   return {
     signingKeys: async () => (await auth.call.getSigningKeys({})).keys,
     async intervals(groupId, userId) {
       const { intervals } = await group.call.checkRead({ groupId, userId });
       return intervals.map(({ fromSeq, toSeq }) => ({ fromSeq, toSeq: toSeq === 0n ? undefined : toSeq }));
     },
-    groupsOf: (userId) => membershipsOf(group, userId, undefined),
-    memberships: (userId, leftSinceMs) => membershipsOf(group, userId, leftSinceMs),
+    groupsOf: (userId) => memberships(userId, undefined),
+    memberships,
     membersOf: (groupId) => membersOf(group, groupId),
   };
-}
-
-/** A user's groups, with a time also those that he has left since then. */
-async function membershipsOf(
-  { call }: Peers<typeof GroupMeshService>,
-  userId: string,
-  leftSinceMs: number | undefined,
-): Promise<Membership[]> {
-  const memberships: Membership[] = [];
-  const leftSince = leftSinceMs === undefined ? {} : { leftSince: timestampFromMs(Math.max(0, leftSinceMs)) };
-  for (let page = 0; page < GROUP_PAGES; page++) {
-    const afterGroupId = memberships.at(-1)?.groupId ?? "";
-    const answer = await call.listGroupIdsOfUser({ userId, afterGroupId, ...leftSince });
-    for (const { groupId, fromSeq, toSeq, joinTime } of answer.memberships) {
-      const joinTimeMs = joinTime === undefined ? 0 : timestampMs(joinTime);
-      memberships.push({ groupId, fromSeq, toSeq: toSeq === 0n ? undefined : toSeq, joinTimeMs });
-    }
-    if (!answer.hasMore) return memberships;
-  }
-  throw shared.unavailable(`the groups of user ${userId} are too many`);
 }
 
 /** Reads a member list whole; one that changes between its pages is begun again. */

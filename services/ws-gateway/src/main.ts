@@ -35,7 +35,7 @@ export async function start(host: Host): Promise<void> {
   // New with each start, so that what presence and pushers know of an earlier life is never taken for this one.
   const gatewayId = `${host.instance.replace(/[^A-Za-z0-9_-]/g, "-")}-${randomBytes(3).toString("hex")}`;
   const auth = await openAuth(host, config);
-  const admission = new Admission(auth, log);
+  const admission = new Admission(auth, log, setTimeout);
   const gateway = new Gateway({
     gatewayId,
     config,

@@ -5,6 +5,8 @@ import type { AuthPort } from "./ports.ts";
 
 /** As many as auth takes at once. */
 const AT_ONCE = 1_000;
+/** From one question to the next, in milliseconds: a question costs some twenty times what each session in it does. */
+const APART_MS = 25;
 
 /** Ends the connections of sessions that have ended: those that auth, who has them closed at once, may have missed. */
 export async function checkSessions(gateway: Gateway, auth: AuthPort, log: Logger): Promise<void> {
@@ -25,15 +27,17 @@ export async function checkSessions(gateway: Gateway, auth: AuthPort, log: Logge
 export class Admission {
   readonly #auth: AuthPort;
   readonly #log: Logger;
+  readonly #pause: (ms: number) => Promise<unknown>;
   #failing = false;
   /** Sessions that wait for the question after the one that is under way. */
   readonly #waiting = new Set<string>();
   #next: Promise<ReadonlySet<string>> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(auth: AuthPort, log: Logger) {
+  constructor(auth: AuthPort, log: Logger, pause: (ms: number) => Promise<unknown>) {
     this.#auth = auth;
     this.#log = log;
+    this.#pause = pause;
   }
 
   /**
@@ -43,13 +47,14 @@ export class Admission {
   async lives(sessionId: string): Promise<boolean> {
     this.#waiting.add(sessionId);
     if (this.#next === undefined) {
-      this.#next = this.#last.then(() => this.#ask());
-      this.#last = this.#next;
+      const last = this.#last;
+      this.#next = last.then(() => this.#ask());
+      this.#last = Promise.all([this.#next, last.then(() => this.#pause(APART_MS))]);
     }
     return this.#failing || (await this.#next).has(sessionId);
   }
 
-  /** One question after the other: many who connect at once make it longer, not more. */
+  /** One question after the other, and not too soon: many who connect at once make it longer, not more. */
   async #ask(): Promise<ReadonlySet<string>> {
     const asked = [...this.#waiting];
     this.#waiting.clear();

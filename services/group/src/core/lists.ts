@@ -1,6 +1,6 @@
 import { decodePageToken, encodePageToken, pageSizeOf } from "@oceanchat/runtime/page-token";
 import { errors } from "../errors.ts";
-import type { Group, Member } from "../ports.ts";
+import type { Group, GroupStore, Member } from "../ports.ts";
 import { settled } from "./change.ts";
 import type { GroupContext } from "./context.ts";
 import { isMember, lasts } from "./standing.ts";
@@ -104,21 +104,31 @@ export async function listMemberships(
 ): Promise<{ memberships: Membership[]; hasMore: boolean }> {
   const { groups, members } = context;
   const limit = Math.min(request.limit || MAX_GROUP_IDS, MAX_GROUP_IDS);
-  for (const { groupId } of await groups.unfinishedOf(userId, MAX_UNFINISHED)) await settled(context, groupId);
+  for (const { groupId } of await groups.unfinishedOf([userId], MAX_UNFINISHED)) await settled(context, groupId);
   const [lasting, ended] = await Promise.all([
     members.memberships(userId, afterGroupId, limit + 1),
     leftSince === undefined ? [] : members.endedMemberships(userId, leftSince, afterGroupId, limit + 1),
   ]);
-  // Who goes between the two look-ups is in both: the later one counts.
-  const found = new Map([...lasting, ...ended].map((member) => [member.groupId, member]));
-  const sorted = [...found.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+  const sorted = byGroup(lasting, ended);
   const page = sorted.slice(0, limit);
-  const open = new Set(await groups.withOpenHistory(page.filter(lasts).map(({ groupId }) => groupId)));
-  const memberships = page.map((member) => ({
+  const shown = await shownBy(groups, page);
+  return { memberships: page.map(shown), hasMore: sorted.length > limit };
+}
+
+/** Who goes between the two look-ups is in both: the later one counts. */
+export function byGroup(lasting: readonly Member[], ended: readonly Member[]): Member[] {
+  const found = new Map([...lasting, ...ended].map((member) => [member.groupId, member]));
+  return [...found.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+}
+
+/** How these memberships are told: open history counts while they last. */
+export async function shownBy(groups: GroupStore, members: readonly Member[]): Promise<(member: Member) => Membership> {
+  const lasting = new Set(members.filter(lasts).map(({ groupId }) => groupId));
+  const open = new Set(await groups.withOpenHistory([...lasting]));
+  return (member) => ({
     groupId: member.groupId,
     fromSeq: lasts(member) && open.has(member.groupId) ? 1n : member.fromSeq,
     toSeq: member.toSeq ?? 0n,
     joinTime: member.joinTime,
-  }));
-  return { memberships, hasMore: sorted.length > limit };
+  });
 }

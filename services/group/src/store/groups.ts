@@ -66,10 +66,10 @@ function changesOf(groups: Collection<GroupDocument>) {
       const found = await reading(() => groups.find(isPending).sort({ "pending.startTime": 1 }).limit(limit).toArray());
       return found.map(groupOf);
     },
-    async unfinishedOf(userId, limit) {
+    async unfinishedOf(userIds, limit) {
       const found = await reading(() =>
         groups
-          .find({ ...isPending, "pending.touched": userId })
+          .find({ ...isPending, "pending.touched": { $in: [...userIds] } })
           .limit(limit)
           .toArray(),
       );

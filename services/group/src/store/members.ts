@@ -57,7 +57,24 @@ export async function openMembers(db: Db): Promise<MemberStore> {
       ofUser(members, userId, { groupId: { $gt: afterGroupId }, ...lasting }, limit),
     endedMemberships: (userId, since, afterGroupId, limit) =>
       ofUser(members, userId, { groupId: { $gt: afterGroupId }, endTime: { $gte: since } }, limit),
+    membershipsOfUsers: (userIds, limit) => ofUsers(members, userIds, lasting, limit),
+    endedMembershipsOfUsers: (userIds, since, limit) => ofUsers(members, userIds, { endTime: { $gte: since } }, limit),
   };
+}
+
+/** Memberships of users, by user id. */
+async function ofUsers(
+  members: Collection<MemberDocument>,
+  userIds: readonly string[],
+  filter: Filter<MemberDocument>,
+  limit: number,
+): Promise<Member[]> {
+  if (userIds.length === 0) return [];
+  const found = members
+    .find({ userId: { $in: [...userIds] }, ...filter })
+    .sort({ userId: 1 })
+    .limit(limit);
+  return (await reading(() => found.toArray())).map(memberOf);
 }
 
 /** Memberships of a user, by group id. */

@@ -100,6 +100,10 @@ describe("group", () => {
       memberships.map((each) => [each.groupId, each.fromSeq]),
       [[groupId, 1n]],
     );
+    const { users } = await other.mesh.listGroupIdsOfUsers({ users: [{ userId: zoe }, { userId: dead }] });
+    const asked = users.toSorted((a, b) => (a.userId < b.userId ? 1 : -1));
+    assert.deepEqual([asked[0]?.userId, asked[0]?.memberships], [zoe, memberships]);
+    assert.deepEqual([asked[1]?.userId, asked[1]?.memberships], [dead, []]);
   });
 
   it("finishes a group whose record couldn't be appended: by a repeat, or by itself", async () => {

@@ -101,10 +101,10 @@ describe("group's store", () => {
     const idsOf = (groups: Group[]) => groups.map(({ groupId }) => groupId);
     assert.deepEqual(idsOf(await store.groups.unfinished(10)), ["p1", "p2"]);
     assert.deepEqual(idsOf(await store.groups.unfinished(1)), ["p1"]);
-    assert.deepEqual(idsOf(await store.groups.unfinishedOf("u", 10)), ["p1"]);
+    assert.deepEqual(idsOf(await store.groups.unfinishedOf(["u", "stranger"], 10)), ["p1"]);
     await store.groups.applied("p1", "p1", {});
     assert.deepEqual(idsOf(await store.groups.unfinished(10)), ["p2"]);
-    assert.deepEqual(await store.groups.unfinishedOf("u", 10), []);
+    assert.deepEqual(await store.groups.unfinishedOf(["u", "stranger"], 10), []);
     assert.deepEqual(await store.groups.group("p1"), group("p1"));
   });
 
@@ -179,6 +179,26 @@ describe("group's store", () => {
     const ended = async (sinceMs: number, after = "") =>
       (await store.members.endedMemberships("b", new Date(sinceMs), after, 10)).map(({ groupId }) => groupId);
     assert.deepEqual([await ended(4_000), await ended(4_001), await ended(0, "m4")], [["m4"], [], []]);
+  });
+
+  it("reads the memberships of many users, user by user, and says by its order whose are cut off", async () => {
+    const gone = { toSeq: 7n, endTime: new Date(4_000) };
+    const users = ["many-1", "many-2", "many-3"];
+    for (const userId of users) {
+      await store.members.addMembers([member("x2", userId), member("x1", userId), member("x3", userId, gone)]);
+    }
+    const idsOf = (members: Member[]) => members.map(({ userId, groupId }) => `${userId} ${groupId}`);
+    const all = idsOf(await store.members.membershipsOfUsers([...users, "stranger"], 10));
+    assert.deepEqual(
+      all.toSorted(),
+      users.flatMap((userId) => [`${userId} x1`, `${userId} x2`]),
+    );
+    const cut = idsOf(await store.members.membershipsOfUsers(users, 3));
+    assert.deepEqual([cut.slice(0, 2).toSorted(), cut[2]?.slice(0, 6)], [["many-1 x1", "many-1 x2"], "many-2"]);
+    const ended = async (sinceMs: number) =>
+      idsOf(await store.members.endedMembershipsOfUsers(users, new Date(sinceMs), 2));
+    assert.deepEqual([await ended(4_000), await ended(4_001)], [["many-1 x3", "many-2 x3"], []]);
+    assert.deepEqual(await store.members.membershipsOfUsers([], 10), []);
   });
 
   it("finds by index what is asked for each message", async () => {

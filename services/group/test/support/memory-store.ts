@@ -44,8 +44,8 @@ export class MemoryStore implements GroupStore, MemberStore {
   async unfinished(limit: number): Promise<Group[]> {
     return [...this.groupsById.values()].filter(({ pending }) => pending !== undefined).slice(0, limit);
   }
-  async unfinishedOf(userId: string, limit: number): Promise<Group[]> {
-    return (await this.unfinished(limit)).filter(({ pending }) => pending?.touched.includes(userId));
+  async unfinishedOf(userIds: readonly string[], limit: number): Promise<Group[]> {
+    return (await this.unfinished(limit)).filter(({ pending }) => pending?.touched.some((id) => userIds.includes(id)));
   }
 
   async addMembers(members: readonly Member[]): Promise<void> {
@@ -103,6 +103,14 @@ export class MemoryStore implements GroupStore, MemberStore {
   async endedMemberships(userId: string, since: Date, afterGroupId: string, limit: number): Promise<Member[]> {
     return this.#found("groupId", limit, ({ endTime, groupId, ...member }) => {
       return endTime !== undefined && endTime >= since && member.userId === userId && groupId > afterGroupId;
+    });
+  }
+  async membershipsOfUsers(userIds: readonly string[], limit: number): Promise<Member[]> {
+    return this.#found("userId", limit, ({ toSeq, userId }) => toSeq === undefined && userIds.includes(userId));
+  }
+  async endedMembershipsOfUsers(userIds: readonly string[], since: Date, limit: number): Promise<Member[]> {
+    return this.#found("userId", limit, ({ endTime, userId }) => {
+      return endTime !== undefined && endTime >= since && userIds.includes(userId);
     });
   }
 

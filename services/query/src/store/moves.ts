@@ -1,7 +1,8 @@
 import { joinedLookups } from "@oceanchat/runtime/joined-lookups";
 import { reading } from "@oceanchat/runtime/mongo";
 import type { Collection, Document, Filter } from "mongodb";
-import type { MovedSince, MovePlace, MoveStore, PlacedLog } from "../ports/moves.ts";
+import type { MovePlace, MoveStore } from "../ports/moves.ts";
+import { joinedMovesIn, movedSinceFilter, placed, type UserConversationPlaceDocument } from "./direct-moves.ts";
 import { JOINED, ofUser } from "./joined.ts";
 
 /** What this reads of a head. */
@@ -9,14 +10,6 @@ export interface HeadPlaceDocument extends Document {
   readonly _id: string;
   readonly streamSequence: bigint;
   readonly lastTime: Date;
-}
-
-/** What this reads of a user's conversation. Documents from before there was a stream sequence lack it. */
-export interface UserConversationPlaceDocument extends Document {
-  readonly _id: string;
-  readonly userId: string;
-  readonly conversationId: string;
-  readonly streamSequence?: bigint | null;
 }
 
 const PLACE = { conversationId: 1, streamSequence: 1 } as const;
@@ -34,6 +27,7 @@ export function movesIn(
         .limit(limit)
         .toArray(),
     );
+  const joined = joinedMovesIn(userConversations);
   const lookDirect = joinedLookups(async (ids) => {
     const filter = { _id: { $in: [...ids] } };
     const found = await reading(() => userConversations.find(filter, { projection: PLACE }).toArray());
@@ -41,7 +35,10 @@ export function movesIn(
   }, JOINED);
   return {
     async directMoved(userId, since, after, limit) {
-      const filter = { userId, ...movedSince(since), ...(after === undefined ? {} : following(after)) };
+      // Most devices have little to ask for, and many come back at once.
+      const all = after === undefined ? await joined(userId, since) : undefined;
+      if (all !== undefined) return all.slice(0, limit);
+      const filter = { userId, ...movedSinceFilter(since), ...(after === undefined ? {} : following(after)) };
       return (await find(filter, -1, limit)).map(placed);
     },
     async directAbove(userId, { streamSequence, logId }, limit) {
@@ -65,16 +62,6 @@ export function movesIn(
       );
     }, JOINED),
   };
-}
-
-const placed = ({ conversationId, streamSequence }: Partial<UserConversationPlaceDocument>): PlacedLog => ({
-  logId: conversationId ?? "",
-  streamSequence: Number(streamSequence ?? 0),
-});
-
-function movedSince(since: MovedSince) {
-  if (since === undefined) return {};
-  return { streamSequence: { $gt: BigInt(since.streamSequence) }, lastTime: { $gte: new Date(since.timeMs) } };
 }
 
 /** What comes after a place in a list by stream sequence and id, both descending; what has no sequence comes last. */

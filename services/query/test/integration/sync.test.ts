@@ -238,4 +238,36 @@ describe("sync over the message store and the log", function () {
     assert.deepEqual(seen.slice(-3), old.toReversed());
     assert.equal(new Set(seen).size, seen.length);
   });
+
+  it("tells many who ask at once what each has missed, however much one of them has", async () => {
+    const users = [20, 21, 22, 23].map(uuid);
+    const conversation = (userId: string, n: number) => `d_${userId}_${uuid(5000 + n)}`;
+    const all = users.flatMap((userId, index) =>
+      Array.from({ length: index === 1 ? 100 : index }, (_, n) => conversation(userId, n)),
+    );
+    await say(...all);
+    await written();
+    const { lastSequence } = await recent.position();
+    const asked = users.flatMap((userId) =>
+      [undefined, { streamSequence: lastSequence - 3, timeMs: 0 }, { streamSequence: lastSequence, timeMs: 0 }].map(
+        (since) => ({ userId, since }),
+      ),
+    );
+    const idsOf = async ({ userId, since }: (typeof asked)[number]) =>
+      (await store.directMoved(userId, since, undefined, 1000)).map(({ logId }) => logId);
+    const apart: string[][] = [];
+    for (const each of asked) apart.push(await idsOf(each));
+    assert.deepEqual(await Promise.all(asked.map(idsOf)), apart);
+    const [, , , many, , , two, , , three, newest, none] = apart.map((ids) => ids.length);
+    assert.deepEqual([many, two, three, newest, none], [100, 2, 3, 3, 0]);
+    assert.deepEqual(
+      apart[9],
+      [2, 1, 0].map((n) => conversation(uuid(23), n)),
+    );
+    const newestTwo = await store.directMoved(uuid(23), undefined, undefined, 2);
+    assert.deepEqual(
+      newestTwo.map(({ logId }) => logId),
+      apart[9]?.slice(0, 2),
+    );
+  });
 });

@@ -15,7 +15,13 @@ function setUp() {
         asked.push({ ids, answer, fail: () => reject(shared.unavailable("away")) });
       }),
   };
-  return { asked, admission: new Admission(auth, pino({ level: "silent" })) };
+  /** Pauses between questions: over at once, unless they are held. */
+  const pauses = { ms: [] as number[], held: undefined as Promise<void> | undefined };
+  const pause = (ms: number) => {
+    pauses.ms.push(ms);
+    return pauses.held ?? Promise.resolve();
+  };
+  return { asked, pauses, admission: new Admission(auth, pino({ level: "silent" }), pause) };
 }
 
 describe("Admission", () => {
@@ -35,6 +41,24 @@ describe("Admission", () => {
     assert.deepEqual(asked[1]?.ids, ["b", "c", "d"]);
     asked[1]?.answer(["c"]);
     assert.deepEqual(await Promise.all(later), [true, false, true, true]);
+  });
+
+  it("waits between two questions, and with nobody before it not at all", async () => {
+    const { asked, pauses, admission } = setUp();
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    pauses.held = promise;
+    const first = admission.lives("a");
+    await settle();
+    asked[0]?.answer();
+    assert.equal(await first, true);
+    const later = ["b", "c"].map((id) => admission.lives(id));
+    await settle();
+    assert.deepEqual([asked.length, pauses.ms], [1, [25]]);
+    goOn();
+    await settle();
+    assert.deepEqual(asked[1]?.ids, ["b", "c"]);
+    asked[1]?.answer();
+    assert.deepEqual(await Promise.all(later), [true, true]);
   });
 
   it("asks about no more than a thousand at once", async () => {

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/group/v1/group_mesh_service.proto.
  */
 export const file_oceanchat_group_v1_group_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CitvY2VhbmNoYXQvZ3JvdXAvdjEvZ3JvdXBfbWVzaF9zZXJ2aWNlLnByb3RvEhJvY2VhbmNoYXQuZ3JvdXAudjEiXwoQQ2hlY2tTZW5kUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQESFAoMbWVudGlvbnNfYWxsGAMgASgIInIKEUNoZWNrU2VuZFJlc3BvbnNlEjAKB3ZlcmRpY3QYASABKA4yHy5vY2VhbmNoYXQuZ3JvdXAudjEuU2VuZFZlcmRpY3QSKwoEcm9sZRgCIAEoDjIdLm9jZWFuY2hhdC5ncm91cC52MS5Hcm91cFJvbGUiSQoQQ2hlY2tSZWFkUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoRQ2hlY2tSZWFkUmVzcG9uc2USMwoJaW50ZXJ2YWxzGAEgAygLMiAub2NlYW5jaGF0Lmdyb3VwLnYxLlJlYWRJbnRlcnZhbCIwCgxSZWFkSW50ZXJ2YWwSEAoIZnJvbV9zZXEYASABKAQSDgoGdG9fc2VxGAIgASgEIlgKFExpc3RNZW1iZXJJZHNSZXF1ZXN0EhoKCGdyb3VwX2lkGAEgASgJQgi6SAVyA7ABARIVCg1hZnRlcl91c2VyX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKFUxpc3RNZW1iZXJJZHNSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIPCgd2ZXJzaW9uGAIgASgEEhAKCGhhc19tb3JlGAMgASgIIo0BChlMaXN0R3JvdXBJZHNPZlVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhYKDmFmdGVyX2dyb3VwX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEi4KCmxlZnRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKGkxpc3RHcm91cElkc09mVXNlclJlc3BvbnNlEjMKC21lbWJlcnNoaXBzGAEgAygLMh4ub2NlYW5jaGF0Lmdyb3VwLnYxLk1lbWJlcnNoaXASEAoIaGFzX21vcmUYAiABKAgibwoKTWVtYmVyc2hpcBIQCghncm91cF9pZBgBIAEoCRIQCghmcm9tX3NlcRgCIAEoBBIOCgZ0b19zZXEYAyABKAQSLQoJam9pbl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq+AQoLU2VuZFZlcmRpY3QSHAoYU0VORF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASGAoUU0VORF9WRVJESUNUX0FMTE9XRUQQARIdChlTRU5EX1ZFUkRJQ1RfTk9UX0FfTUVNQkVSEAISFgoSU0VORF9WRVJESUNUX01VVEVEEAMSGgoWU0VORF9WRVJESUNUX0FMTF9NVVRFRBAEEiQKIFNFTkRfVkVSRElDVF9NQVlfTk9UX01FTlRJT05fQUxMEAUytQMKEEdyb3VwTWVzaFNlcnZpY2USXQoJQ2hlY2tTZW5kEiQub2NlYW5jaGF0Lmdyb3VwLnYxLkNoZWNrU2VuZFJlcXVlc3QaJS5vY2VhbmNoYXQuZ3JvdXAudjEuQ2hlY2tTZW5kUmVzcG9uc2UiA5ACARJdCglDaGVja1JlYWQSJC5vY2VhbmNoYXQuZ3JvdXAudjEuQ2hlY2tSZWFkUmVxdWVzdBolLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1JlYWRSZXNwb25zZSIDkAIBEmkKDUxpc3RNZW1iZXJJZHMSKC5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdE1lbWJlcklkc1JlcXVlc3QaKS5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdE1lbWJlcklkc1Jlc3BvbnNlIgOQAgESeAoSTGlzdEdyb3VwSWRzT2ZVc2VyEi0ub2NlYW5jaGF0Lmdyb3VwLnYxLkxpc3RHcm91cElkc09mVXNlclJlcXVlc3QaLi5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdEdyb3VwSWRzT2ZVc2VyUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_group_v1_group]);
+  fileDesc("CitvY2VhbmNoYXQvZ3JvdXAvdjEvZ3JvdXBfbWVzaF9zZXJ2aWNlLnByb3RvEhJvY2VhbmNoYXQuZ3JvdXAudjEiXwoQQ2hlY2tTZW5kUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQESFAoMbWVudGlvbnNfYWxsGAMgASgIInIKEUNoZWNrU2VuZFJlc3BvbnNlEjAKB3ZlcmRpY3QYASABKA4yHy5vY2VhbmNoYXQuZ3JvdXAudjEuU2VuZFZlcmRpY3QSKwoEcm9sZRgCIAEoDjIdLm9jZWFuY2hhdC5ncm91cC52MS5Hcm91cFJvbGUiSQoQQ2hlY2tSZWFkUmVxdWVzdBIaCghncm91cF9pZBgBIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoRQ2hlY2tSZWFkUmVzcG9uc2USMwoJaW50ZXJ2YWxzGAEgAygLMiAub2NlYW5jaGF0Lmdyb3VwLnYxLlJlYWRJbnRlcnZhbCIwCgxSZWFkSW50ZXJ2YWwSEAoIZnJvbV9zZXEYASABKAQSDgoGdG9fc2VxGAIgASgEIlgKFExpc3RNZW1iZXJJZHNSZXF1ZXN0EhoKCGdyb3VwX2lkGAEgASgJQgi6SAVyA7ABARIVCg1hZnRlcl91c2VyX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKFUxpc3RNZW1iZXJJZHNSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIPCgd2ZXJzaW9uGAIgASgEEhAKCGhhc19tb3JlGAMgASgIIo0BChlMaXN0R3JvdXBJZHNPZlVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhYKDmFmdGVyX2dyb3VwX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEi4KCmxlZnRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKGkxpc3RHcm91cElkc09mVXNlclJlc3BvbnNlEjMKC21lbWJlcnNoaXBzGAEgAygLMh4ub2NlYW5jaGF0Lmdyb3VwLnYxLk1lbWJlcnNoaXASEAoIaGFzX21vcmUYAiABKAgiWAoaTGlzdEdyb3VwSWRzT2ZVc2Vyc1JlcXVlc3QSOgoFdXNlcnMYASADKAsyIC5vY2VhbmNoYXQuZ3JvdXAudjEuVXNlck9mR3JvdXBzQgm6SAaSAQMQ9AMiWQoMVXNlck9mR3JvdXBzEhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEi4KCmxlZnRfc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk4KG0xpc3RHcm91cElkc09mVXNlcnNSZXNwb25zZRIvCgV1c2VycxgBIAMoCzIgLm9jZWFuY2hhdC5ncm91cC52MS5Hcm91cHNPZlVzZXIiVAoMR3JvdXBzT2ZVc2VyEg8KB3VzZXJfaWQYASABKAkSMwoLbWVtYmVyc2hpcHMYAiADKAsyHi5vY2VhbmNoYXQuZ3JvdXAudjEuTWVtYmVyc2hpcCJvCgpNZW1iZXJzaGlwEhAKCGdyb3VwX2lkGAEgASgJEhAKCGZyb21fc2VxGAIgASgEEg4KBnRvX3NlcRgDIAEoBBItCglqb2luX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKr4BCgtTZW5kVmVyZGljdBIcChhTRU5EX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIYChRTRU5EX1ZFUkRJQ1RfQUxMT1dFRBABEh0KGVNFTkRfVkVSRElDVF9OT1RfQV9NRU1CRVIQAhIWChJTRU5EX1ZFUkRJQ1RfTVVURUQQAxIaChZTRU5EX1ZFUkRJQ1RfQUxMX01VVEVEEAQSJAogU0VORF9WRVJESUNUX01BWV9OT1RfTUVOVElPTl9BTEwQBTKyBAoQR3JvdXBNZXNoU2VydmljZRJdCglDaGVja1NlbmQSJC5vY2VhbmNoYXQuZ3JvdXAudjEuQ2hlY2tTZW5kUmVxdWVzdBolLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1NlbmRSZXNwb25zZSIDkAIBEl0KCUNoZWNrUmVhZBIkLm9jZWFuY2hhdC5ncm91cC52MS5DaGVja1JlYWRSZXF1ZXN0GiUub2NlYW5jaGF0Lmdyb3VwLnYxLkNoZWNrUmVhZFJlc3BvbnNlIgOQAgESaQoNTGlzdE1lbWJlcklkcxIoLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0TWVtYmVySWRzUmVxdWVzdBopLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0TWVtYmVySWRzUmVzcG9uc2UiA5ACARJ4ChJMaXN0R3JvdXBJZHNPZlVzZXISLS5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdEdyb3VwSWRzT2ZVc2VyUmVxdWVzdBouLm9jZWFuY2hhdC5ncm91cC52MS5MaXN0R3JvdXBJZHNPZlVzZXJSZXNwb25zZSIDkAIBEnsKE0xpc3RHcm91cElkc09mVXNlcnMSLi5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdEdyb3VwSWRzT2ZVc2Vyc1JlcXVlc3QaLy5vY2VhbmNoYXQuZ3JvdXAudjEuTGlzdEdyb3VwSWRzT2ZVc2Vyc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_group_v1_group]);
 
 /**
  * Asks whether a user may write to a group.
@@ -298,6 +298,105 @@ export const ListGroupIdsOfUserResponseSchema: GenMessage<ListGroupIdsOfUserResp
   messageDesc(file_oceanchat_group_v1_group_mesh_service, 8);
 
 /**
+ * Asks for the groups of users.
+ *
+ * @generated from message oceanchat.group.v1.ListGroupIdsOfUsersRequest
+ */
+export type ListGroupIdsOfUsersRequest = Message<"oceanchat.group.v1.ListGroupIdsOfUsersRequest"> & {
+  /**
+   * Whose groups; each user once.
+   *
+   * @generated from field: repeated oceanchat.group.v1.UserOfGroups users = 1;
+   */
+  users: UserOfGroups[];
+};
+
+/**
+ * Describes the message oceanchat.group.v1.ListGroupIdsOfUsersRequest.
+ * Use `create(ListGroupIdsOfUsersRequestSchema)` to create a new message.
+ */
+export const ListGroupIdsOfUsersRequestSchema: GenMessage<ListGroupIdsOfUsersRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_group_v1_group_mesh_service, 9);
+
+/**
+ * A user whose groups are asked for.
+ *
+ * @generated from message oceanchat.group.v1.UserOfGroups
+ */
+export type UserOfGroups = Message<"oceanchat.group.v1.UserOfGroups"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * Also groups that he has left, or was removed from, at this time or later; absent for none of them.
+   *
+   * @generated from field: google.protobuf.Timestamp left_since = 2;
+   */
+  leftSince?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message oceanchat.group.v1.UserOfGroups.
+ * Use `create(UserOfGroupsSchema)` to create a new message.
+ */
+export const UserOfGroupsSchema: GenMessage<UserOfGroups> = /*@__PURE__*/
+  messageDesc(file_oceanchat_group_v1_group_mesh_service, 10);
+
+/**
+ * Groups of users.
+ *
+ * @generated from message oceanchat.group.v1.ListGroupIdsOfUsersResponse
+ */
+export type ListGroupIdsOfUsersResponse = Message<"oceanchat.group.v1.ListGroupIdsOfUsersResponse"> & {
+  /**
+   * The users, in no particular order. About those who are missing ask one by one: there is a change under way that concerns them, or they
+   * have many groups.
+   *
+   * @generated from field: repeated oceanchat.group.v1.GroupsOfUser users = 1;
+   */
+  users: GroupsOfUser[];
+};
+
+/**
+ * Describes the message oceanchat.group.v1.ListGroupIdsOfUsersResponse.
+ * Use `create(ListGroupIdsOfUsersResponseSchema)` to create a new message.
+ */
+export const ListGroupIdsOfUsersResponseSchema: GenMessage<ListGroupIdsOfUsersResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_group_v1_group_mesh_service, 11);
+
+/**
+ * All groups of a user that were asked for.
+ *
+ * @generated from message oceanchat.group.v1.GroupsOfUser
+ */
+export type GroupsOfUser = Message<"oceanchat.group.v1.GroupsOfUser"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * The memberships, in ascending order of group id.
+   *
+   * @generated from field: repeated oceanchat.group.v1.Membership memberships = 2;
+   */
+  memberships: Membership[];
+};
+
+/**
+ * Describes the message oceanchat.group.v1.GroupsOfUser.
+ * Use `create(GroupsOfUserSchema)` to create a new message.
+ */
+export const GroupsOfUserSchema: GenMessage<GroupsOfUser> = /*@__PURE__*/
+  messageDesc(file_oceanchat_group_v1_group_mesh_service, 12);
+
+/**
  * A user's membership of a group.
  *
  * @generated from message oceanchat.group.v1.Membership
@@ -337,7 +436,7 @@ export type Membership = Message<"oceanchat.group.v1.Membership"> & {
  * Use `create(MembershipSchema)` to create a new message.
  */
 export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
-  messageDesc(file_oceanchat_group_v1_group_mesh_service, 9);
+  messageDesc(file_oceanchat_group_v1_group_mesh_service, 13);
 
 /**
  * Whether a user may write to a group.
@@ -446,6 +545,16 @@ export const GroupMeshService: GenService<{
     methodKind: "unary";
     input: typeof ListGroupIdsOfUserRequestSchema;
     output: typeof ListGroupIdsOfUserResponseSchema;
+  },
+  /**
+   * Gives the groups of many users at once, of whom each has few: what ListGroupIdsOfUser would give, whole. It waits for no change under way.
+   *
+   * @generated from rpc oceanchat.group.v1.GroupMeshService.ListGroupIdsOfUsers
+   */
+  listGroupIdsOfUsers: {
+    methodKind: "unary";
+    input: typeof ListGroupIdsOfUsersRequestSchema;
+    output: typeof ListGroupIdsOfUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_oceanchat_group_v1_group_mesh_service, 0);
