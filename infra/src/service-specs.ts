@@ -3,6 +3,7 @@ import type { ChildSpec } from "./child.ts";
 import type { InfraConfig, Mode } from "./config.ts";
 import { grpcHealthProbe } from "./grpc-health.ts";
 import type { Layout } from "./layout.ts";
+import { nodeEnvironment } from "./node-environment.ts";
 import type { Probe } from "./probe.ts";
 import {
   type Addresses,
@@ -71,7 +72,7 @@ function nodeSpec(
     instance,
     command: process.execPath,
     args,
-    env: { ...config.inherited, ...env, NODE_COMPILE_CACHE: join(layout.state, "compile-cache") },
+    env: { ...config.inherited, ...env, ...nodeEnvironment(layout) },
     cwd: layout.root,
     logFile: join(dataDir, "logs", `${instance}.log`),
   };

@@ -10,7 +10,7 @@ import { openMeshDoor } from "./mesh-door.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { connectPeers, type PeerOptions, type Peers } from "./peers.ts";
 import type { ProcessConfig } from "./process-config.ts";
-import { openPublicDoor, type PublicDoor } from "./public-door.ts";
+import type { PublicDoor } from "./public-door.ts";
 import { createTokenVerifier, type PublicJwk, type TokenVerifier } from "./token.ts";
 import type { Tracing } from "./trace.ts";
 
@@ -199,8 +199,10 @@ async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> 
   }
 }
 
-function openPublic({ config, log, tracing }: Host, doors: Doors): Promise<PublicDoor> {
+async function openPublic({ config, log, tracing }: Host, doors: Doors): Promise<PublicDoor> {
   if (doors.verify === undefined) throw new TypeError("a public door needs a token verifier");
   const { public: registrations = [], verify } = doors;
+  // Only where there is such a door: what it loads takes 4 MB.
+  const { openPublicDoor } = await import("./public-door.ts");
   return openPublicDoor({ host: config.listenHost, port: config.publicPort, registrations, verify, tracing, log });
 }

@@ -2,6 +2,7 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { ConfigError, describeConfig, type Env, type Keys, readConfig } from "./config.ts";
 import { createHost, type RunningHost } from "./host.ts";
 import { type ProcessConfig, readProcessConfig } from "./process-config.ts";
+import { collectStartGarbage } from "./start-garbage.ts";
 import { openTracing } from "./trace.ts";
 
 /** What runs as a process of its own: one service, or several. */
@@ -55,6 +56,7 @@ export async function runProgram({ name, keys, prepare }: Program): Promise<void
   ending.follow(running);
   try {
     await running.start();
+    collectStartGarbage();
   } catch (error) {
     ending.fatal(error, log);
   }

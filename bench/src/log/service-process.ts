@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { nodeEnvironment } from "@oceanchat/infra/node-environment";
 import type { TestServers } from "@oceanchat/infra/servers-for-tests";
 import { nodeFlagsOf, type ServiceName } from "@oceanchat/infra/topology";
 
@@ -27,6 +28,7 @@ export async function startServiceProcess(
   const child = spawn(process.execPath, [...process.execArgv, ...nodeFlagsOf(service, { nodeFlags: [] }), main], {
     env: {
       ...process.env,
+      ...nodeEnvironment(),
       OCEANCHAT_NATS_URL: natsUrl,
       OCEANCHAT_MONGODB_URL: mongodbUrl,
       OCEANCHAT_REDIS_URL: redisUrl,
