@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { type Addresses, addressesOf, type Door, type ServiceName } from "./topology.ts";
+import { type Addresses, addressesOf, type Door, type ServiceName, webSocketDoors } from "./topology.ts";
 
 // The settings are those of the cluster file for Kubernetes; only discovery differs (STATIC addresses instead of DNS).
 const HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -60,7 +60,7 @@ export function laptopClusters(addresses: Addresses): string {
     ...RPC_CLUSTERS.map(([cluster, service]) => rpcCluster(cluster, at(service, "public"))),
     { ...cluster("jwks", at("auth", "public")), typed_extension_protocol_options: h2 },
     {
-      ...balanced("ws_gateway", at("ws-gateway", "ws")), // HTTP/1.1: one upstream connection per socket
+      ...balanced("ws_gateway", webSocketDoors(addresses)), // HTTP/1.1: one upstream connection per socket
       ignore_health_on_host_removal: true,
       health_checks: [{ ...healthCheck, http_health_check: { path: "/healthz" } }],
       circuit_breakers: {
@@ -103,6 +103,7 @@ function cluster(name: string, addresses: readonly string[]): object {
 }
 
 function endpoint(address: string): object {
+  if (address.startsWith("/")) return { endpoint: { address: { pipe: { path: address } } } };
   const [host, port] = address.split(":");
   return { endpoint: { address: { socket_address: { address: host, port_value: Number(port) } } } };
 }

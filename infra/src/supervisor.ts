@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type InfraConfig, loadInfraConfig, type Mode } from "./config.ts";
 import { type Endpoints, EndpointsFile, endpointsOf } from "./endpoints.ts";
 import { type EdgePorts, type EnvoyOptions, envoySpec, renderEnvoy } from "./envoy.ts";
@@ -148,7 +148,7 @@ async function prepare(
   const url = (name: ServerName): string => plan.servers.get(name)?.url ?? "";
   const urls: ServerUrls = { nats: url("nats"), redis: url("valkey"), mongodb: url("mongodb") };
   const instances = options.mode === "standalone" ? { "ws-gateway": 1 } : options.instances;
-  const addresses = await assignAddresses(ports, instances ?? {});
+  const addresses = await assignAddresses(ports, instances ?? {}, withEdge ? resolve(dataDir, "run") : undefined);
   await ports.save();
   const started: ReadonlySet<ServiceName> = new Set(options.only ?? SERVICE_NAMES);
   const { mode, env = {} } = options;

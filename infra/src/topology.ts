@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { InfraConfig } from "./config.ts";
 import type { Ports } from "./ports.ts";
 import { HOST } from "./probe.ts";
@@ -53,7 +54,12 @@ export type ServiceName = keyof typeof SERVICES;
 export const SERVICE_NAMES = Object.keys(SERVICES).filter((name): name is ServiceName => Object.hasOwn(SERVICES, name));
 
 export type Door = "public" | "mesh" | "ws" | "tcp";
-export type Instance = { readonly instance: string; readonly ports: Readonly<Partial<Record<Door, number>>> };
+export type Instance = {
+  readonly instance: string;
+  readonly ports: Readonly<Partial<Record<Door, number>>>;
+  /** The Unix socket of its WebSockets, where Envoy finds them. */
+  readonly wsSocket?: string;
+};
 /** Every service's instances with their ports, also of those that are not started. */
 export type Addresses = Readonly<Record<ServiceName, readonly Instance[]>>;
 
@@ -64,10 +70,14 @@ function doorsOf(name: ServiceName): readonly Door[] {
   return [...(row.public ? (["public"] as const) : []), "mesh", ...(row.sockets ? (["ws", "tcp"] as const) : [])];
 }
 
-/** Chooses a port for every door of every instance. */
+/** What the name of a Unix socket may have on every system, in bytes. */
+const SOCKET_NAME_BYTES = 100;
+
+/** Chooses a port for every door of every instance, and the gateways' Unix sockets if a folder for them is given. */
 export async function assignAddresses(
   ports: Ports,
   instances: Partial<Readonly<Record<ServiceName, number>>>,
+  socketFolder?: string,
 ): Promise<Addresses> {
   const result: Partial<Record<ServiceName, Instance[]>> = {};
   for (const name of SERVICE_NAMES) {
@@ -76,7 +86,10 @@ export async function assignAddresses(
       const instance = `${name}-${number}`;
       const taken: Partial<Record<Door, number>> = {};
       for (const door of doorsOf(name)) taken[door] = await ports.take(`${instance}-${door}`);
-      list.push({ instance, ports: taken });
+      const wsSocket =
+        SERVICES[name].sockets && socketFolder !== undefined ? join(socketFolder, `${instance}.sock`) : "";
+      const fits = wsSocket !== "" && Buffer.byteLength(wsSocket) <= SOCKET_NAME_BYTES;
+      list.push({ instance, ports: taken, ...(fits && { wsSocket }) });
     }
     result[name] = list;
   }
@@ -93,14 +106,22 @@ export function addressesOf(addresses: Addresses, name: ServiceName, door: Door)
   return addresses[name].flatMap(({ ports }) => (ports[door] === undefined ? [] : `${HOST}:${ports[door]}`));
 }
 
+/** Where Envoy finds WebSockets: a Unix socket costs gateway and Envoy half of what a TCP connection does. */
+export function webSocketDoors(addresses: Addresses): string[] {
+  return addresses["ws-gateway"].flatMap(({ ports: { ws }, wsSocket }) =>
+    ws === undefined ? [] : (wsSocket ?? `${HOST}:${ws}`),
+  );
+}
+
 /** The environment of one process: its own ports, the servers, and the mesh address of every service. */
 export function environmentOf(
-  { instance, ports }: Instance,
+  { instance, ports, wsSocket }: Instance,
   addresses: Addresses,
   servers: ServerUrls,
   config: InfraConfig,
 ): Record<string, string> {
   const env: Record<string, string> = { OCEANCHAT_INSTANCE: instance, ...serversAndSockets(ports, servers, config) };
+  if (wsSocket !== undefined) env.OCEANCHAT_WS_SOCKET = wsSocket;
   for (const [door, port] of Object.entries(ports)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
   for (const name of SERVICE_NAMES) {
     env[`OCEANCHAT_${constantCase(name)}_ADDRESSES`] = addressesOf(addresses, name, "mesh").join(",");
@@ -114,8 +135,10 @@ export function standaloneEnvironment(
   servers: ServerUrls,
   config: InfraConfig,
 ): Record<string, string> {
-  const { mesh: _, ...sockets } = addresses["ws-gateway"][0]?.ports ?? {};
+  const [gateway] = addresses["ws-gateway"];
+  const { mesh: _, ...sockets } = gateway?.ports ?? {};
   const env: Record<string, string> = { OCEANCHAT_INSTANCE: "1", ...serversAndSockets(sockets, servers, config) };
+  if (gateway?.wsSocket !== undefined) env.OCEANCHAT_WS_SOCKET = gateway.wsSocket;
   for (const [door, port] of Object.entries(sockets)) env[`OCEANCHAT_${constantCase(door)}_PORT`] = String(port);
   for (const name of SERVICE_NAMES) {
     for (const door of ["public", "mesh"] as const) {

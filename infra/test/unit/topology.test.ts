@@ -5,13 +5,17 @@ import { loadInfraConfig } from "@oceanchat/infra/config";
 import { endpointsOf } from "@oceanchat/infra/endpoints";
 import { laptopClusters } from "@oceanchat/infra/envoy-clusters";
 import { layoutOf } from "@oceanchat/infra/layout";
+import { Ports } from "@oceanchat/infra/ports";
 import {
   type Addresses,
+  assignAddresses,
   environmentOf,
   nodeFlagsOf,
   SERVICE_NAMES,
   SERVICES,
+  standaloneEnvironment,
   stopOrder,
+  webSocketDoors,
 } from "@oceanchat/infra/topology";
 import { parse } from "yaml";
 
@@ -83,5 +87,27 @@ describe("topology", () => {
     );
     const sockets = resources.find(({ name }) => name === "ws_gateway");
     assert.equal(sockets?.load_assignment.endpoints[0].lb_endpoints.length, 2);
+  });
+
+  it("has Envoy find the gateways by Unix sockets where their names fit, else by their ports", async () => {
+    const ports = new Ports();
+    try {
+      const near = await assignAddresses(ports, {}, "/run/oceanchat");
+      const [first, second] = ["/run/oceanchat/ws-gateway-1.sock", "/run/oceanchat/ws-gateway-2.sock"];
+      assert.deepEqual(webSocketDoors(near), [first, second]);
+      assert.ok(laptopClusters(near).includes(`path: ${second}`));
+      const config = loadInfraConfig({});
+      const [gateway] = near["ws-gateway"];
+      assert.ok(gateway);
+      assert.equal(environmentOf(gateway, near, servers, config).OCEANCHAT_WS_SOCKET, first);
+      assert.equal(standaloneEnvironment(near, servers, config).OCEANCHAT_WS_SOCKET, first);
+      const far = await assignAddresses(ports, {}, `/${"x".repeat(100)}`);
+      assert.deepEqual(
+        webSocketDoors(far),
+        far["ws-gateway"].map((each) => `127.0.0.1:${each.ports.ws}`),
+      );
+    } finally {
+      await ports.release();
+    }
   });
 });

@@ -6,6 +6,11 @@ const KIB = 1024;
 /** What a gateway can be told, beside the keys of every process. */
 export const gatewayKeys = {
   wsPort: port("OCEANCHAT_WS_PORT", "The port for WebSockets (path /ws) and GET /healthz.", 8083),
+  wsSocket: text(
+    "OCEANCHAT_WS_SOCKET",
+    "A Unix socket for WebSockets beside the port, for a proxy on the same machine: half the cost of a write. Empty: none.",
+    "",
+  ),
   tcpPort: port("OCEANCHAT_TCP_PORT", "The port for plain TCP: 4 bytes of length, then a packet.", 8084),
   advertisedHost: text(
     "OCEANCHAT_ADVERTISED_HOST",

@@ -19,6 +19,7 @@ import { gatewayMeshHandlers } from "./service.ts";
 import { Admission, checkSessions } from "./session-check.ts";
 import { createTcpServer } from "./socket-tcp.ts";
 import { createWebSocketServer } from "./socket-websocket.ts";
+import { listenOnUnixSocket } from "./unix-socket.ts";
 import { WriteTurns } from "./write-turns.ts";
 
 /** How long a stopping gateway waits for presence to hear of the connections it has closed, in milliseconds. */
@@ -88,16 +89,23 @@ async function listen(host: Host, gateway: Gateway, config: GatewayConfig, verif
   const { log } = host;
   const addresses = new AddressLimit(config.maxConnectionsPerAddress);
   const options = { gateway, verify, addresses, turns: new WriteTurns(), log, handshakeMs, maxConnections };
-  const webSockets = createWebSocketServer({ ...options, origins: new Set(config.origins) });
+  const webSocketOptions = { ...options, origins: new Set(config.origins) };
+  const webSockets = createWebSocketServer(webSocketOptions);
   const tcp = createTcpServer({ ...options, proxied: tcpProxyProtocol === "v2" });
+  const servers: Server[] = [webSockets, tcp];
   const { listenHost } = host.config;
   await Promise.all([
     once(webSockets.listen(config.wsPort, listenHost), "listening"),
     once(tcp.listen(config.tcpPort, listenHost), "listening"),
   ]);
+  if (config.wsSocket !== "") {
+    const local = createWebSocketServer(webSocketOptions);
+    await listenOnUnixSocket(local, config.wsSocket);
+    servers.push(local);
+  }
   // Too many open files, for instance: no reason to lose the connections that are there.
-  for (const server of [webSockets, tcp]) server.on("error", (cause) => log.error({ err: cause }, "accepting failed"));
-  return [webSockets, tcp];
+  for (const server of servers) server.on("error", (cause) => log.error({ err: cause }, "accepting failed"));
+  return servers;
 }
 
 function portOf(server: Server): number {

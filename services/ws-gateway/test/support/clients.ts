@@ -49,22 +49,22 @@ export class WsClient {
     });
   }
 
-  /** Connects and waits for hello. */
-  static async connect(port: number, options: ConnectOptions = {}): Promise<WsClient> {
+  /** Connects, to a port or a Unix socket, and waits for hello. */
+  static async connect(port: number | string, options: ConnectOptions = {}): Promise<WsClient> {
     const client = new WsClient(open(port, options));
     await client.hello();
     return client;
   }
 
   /** Connects and waits no longer than for the upgrade. */
-  static async upgrade(port: number, options: ConnectOptions = {}): Promise<WsClient> {
+  static async upgrade(port: number | string, options: ConnectOptions = {}): Promise<WsClient> {
     const client = new WsClient(open(port, options));
     await once(client.socket, "open");
     return client;
   }
 
   /** Connects and expects to be refused. */
-  static refused(port: number, options: ConnectOptions = {}): Promise<Refusal> {
+  static refused(port: number | string, options: ConnectOptions = {}): Promise<Refusal> {
     const socket = open(port, options);
     return new Promise((resolve, reject) => {
       socket.on("error", () => undefined);
@@ -106,10 +106,11 @@ export interface ConnectOptions {
   readonly path?: string;
 }
 
-function open(port: number, options: ConnectOptions): WebSocket {
+function open(port: number | string, options: ConnectOptions): WebSocket {
   const { token = accessToken(), protocols = ["oceanchat.v1"], headers = {}, path = "/ws" } = options;
   const authorization: Record<string, string> = token === "" ? {} : { authorization: `Bearer ${token}` };
-  return new WebSocket(`ws://${HOST}:${port}${path}`, [...protocols], {
+  const url = typeof port === "string" ? `ws+unix:${port}:${path}` : `ws://${HOST}:${port}${path}`;
+  return new WebSocket(url, [...protocols], {
     headers: { ...authorization, ...headers },
     perMessageDeflate: false,
   });
