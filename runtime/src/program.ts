@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { ConfigError, describeConfig, type Env, type Keys, readConfig } from "./config.ts";
 import { createHost, type RunningHost } from "./host.ts";
+import { Neighbours } from "./neighbours.ts";
 import { type ProcessConfig, readProcessConfig } from "./process-config.ts";
 import { collectStartGarbage } from "./start-garbage.ts";
 import { openTracing } from "./trace.ts";
@@ -18,7 +19,7 @@ export interface Program {
 /** What a program is prepared from. */
 export interface Life {
   readonly env: Env;
-  /** Hosts of services of this process. */
+  /** Hosts of services of this process, which call each other without sockets. */
   host(service: string, env: Env): Promise<RunningHost>;
 }
 
@@ -43,12 +44,13 @@ export async function runProgram({ name, keys, prepare }: Program): Promise<void
   const lines = pino.destination(1);
   const log = openLog(name, config, lines);
   const ending = new Ending(log, config.stopMs);
+  const neighbours = new Neighbours();
   const host = async (service: string, own: Env) => {
     const ofService = readProcessConfig(own);
     const serviceLog = openLog(service, ofService, lines);
     const tracing = await openTracing(service, ofService);
     const onFatal = (error: unknown) => ending.fatal(error, serviceLog);
-    const opened = createHost({ service, env: own, config: ofService, log: serviceLog, tracing, onFatal });
+    const opened = createHost({ service, env: own, config: ofService, log: serviceLog, tracing, onFatal, neighbours });
     const stop = () => opened.stop().finally(() => tracing.close());
     return { ...opened, stop };
   };

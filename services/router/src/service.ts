@@ -20,8 +20,7 @@ export const routerMeshHandlers = (
     return { limits: withRate(own.ofUsers), ofPlatform };
   },
   exchange: (uplink) =>
-    tracing.span("router.exchange", uplink.traceparent, async (traceparent) => {
-      uplink.traceparent = traceparent;
-      return exchange(uplink);
-    }),
+    tracing.span("router.exchange", uplink.traceparent, (traceparent) =>
+      exchange(traceparent === uplink.traceparent ? uplink : { ...uplink, traceparent }),
+    ),
 });
