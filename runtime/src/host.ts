@@ -51,7 +51,9 @@ export interface Host {
   every(name: string, intervalMs: number, run: () => Promise<void>): void;
   /** Something to close when the process stops, after the doors, the last first. */
   defer(name: string, close: () => Promise<void> | void): void;
-  /** Something to do first when the process stops, before the doors close: leave a list, tell clients. */
+  /** Something to do first of all when the process stops, while it still says SERVING: hand over to others what comes in meanwhile. */
+  handOver(name: string, run: () => Promise<void> | void): void;
+  /** Something to do when the process stops, before the doors close: leave a list, tell clients. */
   beforeStop(name: string, run: () => Promise<void> | void): void;
   /** The process can't go on: log why and stop with exit code 1. */
   fatal(error: unknown): void;
@@ -76,7 +78,7 @@ export type Start = (host: Host) => Promise<void>;
 
 /** A host that can be stopped. */
 export interface RunningHost extends Host {
-  /** NOT_SERVING, drain, close everything. Resolves when all is closed; the same promise for every caller. */
+  /** Hand over, NOT_SERVING, drain, close everything. Resolves when all is closed; the same promise for every caller. */
   stop(): Promise<void>;
 }
 
@@ -99,6 +101,7 @@ export function createHost(options: {
   const { service, env, config, log, tracing } = options;
   const near = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
   const closers: Closer[] = [];
+  const handingOver: Closer[] = [];
   const leaving: Closer[] = [];
   const doors: { setServing(serving: boolean): void; close(graceMs: number): Promise<void> }[] = [];
   const defer = (name: string, close: Closer["close"]) => void closers.push({ name, close });
@@ -151,10 +154,12 @@ export function createHost(options: {
     },
     every: (name, intervalMs, run) => defer(name, repeat(name, intervalMs, run, log)),
     defer,
+    handOver: (name, run) => void handingOver.push({ name, close: run }),
     beforeStop: (name, run) => void leaving.push({ name, close: run }),
     fatal: options.onFatal,
     stop: () => {
       stopping ??= (async () => {
+        await closeAll(handingOver, log);
         for (const door of doors) door.setServing(false);
         if (config.drainDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, config.drainDelayMs));
         await closeAll(leaving, log);

@@ -56,7 +56,7 @@ export interface Removal {
 /** A gateway that has been silent for a lease. */
 export interface SilentGateway {
   readonly gatewayId: string;
-  /** Its last sign of life, in milliseconds since the epoch; 0 when it has ended its lease itself. */
+  /** Its last sign of life, in milliseconds since the epoch. */
   readonly renewedMs: number;
 }
 
@@ -76,8 +76,8 @@ export interface ConnectionStore {
   remove(userId: string, connectionId: string): Promise<Removal>;
   /** Renews a gateway's lease; false when there was none (any more). */
   renewLease(gatewayId: string, address: string, leaseMs: number): Promise<boolean>;
-  /** Ends a gateway's lease: its entries count no longer. */
-  endLease(gatewayId: string): Promise<void>;
+  /** A gateway has said farewell: its lease, if it has one, ends so many milliseconds after that time, and it is silent from then on. */
+  endLease(gatewayId: string, lastingMs: number, nowMs: number): Promise<void>;
   /** The addresses of the gateways whose lease lasts. */
   addressesOf(gatewayIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** All entries of users, those of dead gateways too. */

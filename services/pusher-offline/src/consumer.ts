@@ -32,6 +32,33 @@ export function consumeTasks(bus: Bus, tracing: Tracing, dispatch: Dispatch): Pr
   });
 }
 
+/**
+ * Consumes what pusher-realtime asks for: tell a user after a while, unless he has come back. The tasks lie in the order in which
+ * they are due, so each lane waits for its first alone.
+ */
+export function consumeLater(
+  bus: Bus,
+  tracing: Tracing,
+  dispatch: Dispatch,
+  { returnMs, now }: { readonly returnMs: number; readonly now: () => number },
+): Promise<Consumption> {
+  const what = {
+    consumer: "pusher-offline-later",
+    filter: stream.filterOf("later"),
+    lanes: DISPATCH_LANES,
+    maxInFlight: 256,
+    laneOf: ({ subject }: StoredMessage) => subject,
+  };
+  return consume(bus, what, async (message) => {
+    const leftMs = message.time.getTime() + returnMs - now();
+    if (leftMs > 0) return { retryAfterMs: leftMs };
+    const notice = noticeOf(message);
+    if (notice === undefined) return { dead: "not an OfflineTask" };
+    await tracing.span("push.decide", message.traceparent, () => dispatch.handle({ ...notice, unlessBack: true }));
+    return "ack";
+  });
+}
+
 /** Consumes one provider's queue; a slow provider holds up nobody else. */
 export function consumeSends(bus: Bus, tracing: Tracing, provider: ProviderName, sender: Sender): Promise<Consumption> {
   const what = {

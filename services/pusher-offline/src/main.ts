@@ -8,7 +8,7 @@ import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { openSendQueue } from "./bus.ts";
 import { pusherOfflineKeys } from "./config.ts";
-import { consumeSends, consumeTasks } from "./consumer.ts";
+import { consumeLater, consumeSends, consumeTasks } from "./consumer.ts";
 import { createDispatch } from "./core/dispatch.ts";
 import { createSender } from "./core/send.ts";
 import { createPushCore } from "./core.ts";
@@ -32,7 +32,10 @@ export async function start(host: Host): Promise<void> {
   await bus.ensureStream(DeadLetterSchema);
 
   const dispatch = createDispatch({ store, queue: openSendQueue(bus), peers, configured, now });
-  const consumptions = [await consumeTasks(bus, tracing, dispatch)];
+  const consumptions = [
+    await consumeTasks(bus, tracing, dispatch),
+    await consumeLater(bus, tracing, dispatch, { returnMs: config.returnMs, now }),
+  ];
   for (const provider of providers.values()) {
     const sender = createSender({ store, provider, maxAttempts: config.maxAttempts, now });
     consumptions.push(await consumeSends(bus, tracing, provider.name, sender));

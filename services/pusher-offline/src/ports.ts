@@ -104,6 +104,8 @@ export interface SendQueue {
 /** Other services. */
 export interface PushPeers {
   signingKeys(): Promise<readonly PublicJwk[]>;
+  /** Which of at most 1000 users have a connection that was made at a time, in milliseconds since the epoch, or after it. */
+  connectedSince(userIds: readonly string[], sinceMs: number): Promise<ReadonlySet<string>>;
   /** A user's name to show; undefined when there is no such user. */
   displayName(userId: string): Promise<string | undefined>;
 }

@@ -13,13 +13,13 @@ import type { Offline } from "./ports.ts";
 export function openOffline(bus: Bus): Offline {
   const stream = streamOf(OfflineTaskSchema);
   return {
-    async tell(userIds, record, traceparent) {
+    async tell(userIds, record, when, traceparent) {
       const [first = ""] = userIds;
       const { named, name } = namesOf(userIds);
       const data = toBinary(OfflineTaskSchema, create(OfflineTaskSchema, { ...named, record }));
       const messageId = `${record.recordId}:${name}`;
       try {
-        await bus.publish(stream.subjectOf("user", { id: first }), data, {
+        await bus.publish(stream.subjectOf(when === "later" ? "later" : "user", { id: first }), data, {
           expectStream: stream.name,
           messageId,
           traceparent,

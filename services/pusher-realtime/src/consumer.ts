@@ -58,7 +58,7 @@ export async function handleBatch(
   const tasks: PushTask[] = [];
   for (const [index, message] of batch.entries()) {
     try {
-      tasks.push(taskOf(message.data));
+      tasks.push({ ...taskOf(message.data), again: message.deliveries > 1 });
     } catch (error) {
       outcomes[index] = { dead: error instanceof Error ? error.message : String(error) };
     }

@@ -17,13 +17,15 @@ export interface PusherNeeds {
 export interface PushTask extends Pick<OnlineTask, "gatewayAddress" | "records"> {
   /** The bytes of each record, if they are known: they are put into packets as they are. */
   readonly encoded?: readonly Uint8Array[];
+  /** Whether it was delivered before: what comes after it may have been pushed since. */
+  readonly again?: boolean;
 }
 
 /** The rules of pushing. */
 export interface PusherCore {
   /**
-   * Pushes the tasks of one gateway, in order. Resolves when each record has been written to each connection, or to another
-   * one of its user, or its user is told offline. Rejects when he can't be told now: the same tasks must come again.
+   * Pushes the tasks of one gateway, in order. Resolves when each record has been written to each connection, or a hint of it to
+   * another one of its user, or its user is told offline. Rejects when he can't be told now: the same tasks must come again.
    */
   push(tasks: readonly PushTask[], traceparent: string): Promise<void>;
 }
@@ -44,12 +46,13 @@ export function createPusherCore(needs: PusherNeeds): PusherCore {
 /** A gateway has one address as long as it lives; nothing depends on it. */
 function byAddress(tasks: readonly PushTask[]): Map<string, Addressed[]> {
   const found = new Map<string, Addressed[]>();
-  for (const { gatewayAddress, records, encoded = [] } of tasks) {
+  for (const { gatewayAddress, records, encoded = [], again = false } of tasks) {
     const known = found.get(gatewayAddress) ?? [];
     found.set(gatewayAddress, known);
     for (const [index, { record, targets, notify }] of records.entries()) {
       const bytes = encoded[index];
-      if (record !== undefined) known.push({ record, targets, notify, ...(bytes && { encoded: bytes }) });
+      if (record === undefined) continue;
+      known.push({ record, targets, notify, hintOnly: again, ...(bytes && { encoded: bytes }) });
     }
   }
   return found;

@@ -52,7 +52,7 @@ function journalOf(log: Host["log"]): Journal {
   return {
     refused: (address, error) => log.error({ err: error, address }, "a gateway refused a packet"),
     presenceAway: (error) =>
-      log.warn({ err: error }, "presence can't be asked: users without connection are told offline"),
+      log.warn({ err: error }, "presence can't be asked where users are whose connection is gone"),
     offlineFull: (notices) => log.error({ notices }, "the stream of offline tasks is full: users are not told"),
   };
 }

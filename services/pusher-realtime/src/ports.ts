@@ -38,9 +38,12 @@ export interface Presence {
   locate(userIds: readonly string[]): Promise<Pick<LocateResponse, "connections" | "gateways">>;
 }
 
+/** When users are told offline: `later` whoever is probably about to come back, and then only if he hasn't. */
+export type When = "now" | "later";
+
 export interface Offline {
   /** Has users told of a record, at most 1000, each once. False when the stream is full. */
-  tell(userIds: readonly string[], record: Record, traceparent: string): Promise<boolean>;
+  tell(userIds: readonly string[], record: Record, when: When, traceparent: string): Promise<boolean>;
 }
 
 export interface Clock {

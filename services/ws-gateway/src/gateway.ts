@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Delivery } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
@@ -18,13 +17,14 @@ import type { GatewayConfig } from "./config.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import { Counters } from "./core/counters.ts";
 import { Outgoing } from "./core/frames.ts";
-import { errorPacket, goAwayPacket, helloPacket } from "./core/packets.ts";
+import { errorPacket, helloPacket } from "./core/packets.ts";
 import { Registry } from "./core/registry.ts";
 import { type Reportable, Reports } from "./core/reports.ts";
+import { drain } from "./drain.ts";
 import { errors } from "./errors.ts";
 import type { GatewaysPort, PresencePort, RouterPort, Wire } from "./ports.ts";
 import { Session, type SessionWorld } from "./session.ts";
-import { inSlices, spreadOver } from "./slices.ts";
+import { inSlices, SLICE } from "./slices.ts";
 
 export interface GatewayOptions {
   readonly gatewayId: string;
@@ -45,10 +45,8 @@ export interface GatewayOptions {
 /** What services may have kept for a connection. */
 const MAX_KEPT_BYTES = 16 * 1024;
 const REPORTS_IN_FLIGHT = 256;
-const SLICE = 500;
-/** How long clients may take to answer that their connection is closed by a gateway that stops. */
-const LINGER_MS = 1_000;
-const STEP_MS = 20;
+/** Close codes from here on say that the client is not to come back by itself. */
+const FIRST_OWN_CODE = 4_000;
 
 /** All connections of this process, whatever their transport. */
 export class Gateway {
@@ -195,23 +193,12 @@ export class Gateway {
     for (const session of this.#lagging) if (!session.checkLag()) this.#lagging.delete(session);
   }
 
-  /** Takes no more connections. */
-  refuseMore(): void {
-    this.#draining = true;
-  }
-
-  /** Asks the clients to go elsewhere and closes those that don't, spread over the time; gives how many there were. */
+  /** Takes no more connections and has those that are there go elsewhere within a time; gives how many they were. */
   async drain(ms: number): Promise<number> {
-    await inSlices(this.sessions.all(), SLICE, (session) => {
-      session.tell(goAwayPacket(session.codec, closings.draining.reason, Math.floor(Math.random() * ms)));
-    });
-    const sessions = [...this.sessions.all()];
-    await spreadOver(sessions, ms, (session) => session.close(closings.draining));
-    for (let waitedMs = 0; waitedMs < LINGER_MS && sessions.some((session) => !session.isCut); waitedMs += STEP_MS) {
-      await setTimeout(STEP_MS);
-    }
-    for (const session of sessions) session.cut();
-    return sessions.length;
+    this.#draining = true;
+    const { size } = this.sessions;
+    await drain(this.sessions.all(), ms);
+    return size;
   }
 
   /** Never rejects: a client whose packet can't be forwarded is told so. */
@@ -249,7 +236,16 @@ export class Gateway {
     if (!this.sessions.remove(session)) return;
     this.counters.closed++;
     this.#options.log.debug({ connectionId: session.id, userId: session.userId, code }, "disconnected");
-    if (!this.#unproven.delete(session)) this.reports.disconnected(this.#of(session));
+    if (this.#unproven.delete(session) || this.#returns(code)) return;
+    this.reports.disconnected(this.#of(session));
+  }
+
+  /**
+   * Whether a connection that ends is about to be another gateway's. Its user counts as connected until the new one takes its place, or
+   * this gateway's lease is over: a restart makes nobody look offline.
+   */
+  #returns(code: number): boolean {
+    return this.#draining && code < FIRST_OWN_CODE;
   }
 
   #replace(replaced: readonly Replaced[]): void {

@@ -57,10 +57,13 @@ export async function start(host: Host): Promise<void> {
   await gateway.learnLimits().catch((cause) => log.warn({ err: cause }, "what clients may send isn't known yet"));
   const rounds = startRounds(host, gateway, auth, config, address);
   const servers = await listen(host, gateway, config, host.tokenVerifier(auth.signingKeys));
-  host.beforeStop("connections", async () => {
-    for (const round of rounds) round.stop();
-    await leave(gateway, address, config.drainMs, log);
+  // While the mesh door serves: what comes for a connection is written until it is closed.
+  host.handOver("connections", async () => {
+    const closed = await gateway.drain(config.drainMs);
     for (const server of servers) server.close();
+    for (const round of rounds) round.stop();
+    await leave(gateway, address, log);
+    log.info({ connections: closed }, "drained");
   });
   const [wsPort, tcpPort] = servers.map(portOf);
   log.info({ gatewayId, address, wsPort, tcpPort }, "accepting connections");
@@ -113,14 +116,10 @@ function portOf(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Hands the connections over to other gateways. */
-async function leave(gateway: Gateway, address: string, drainMs: number, log: Logger): Promise<void> {
-  gateway.refuseMore();
-  // First, so that nothing more is sent here: this process's mesh door is closed to new deliveries already.
-  await gateway.lease(address, true).catch((cause) => log.warn({ err: cause }, "the lease could not be released"));
-  const closed = await gateway.drain(drainMs);
+/** Has presence let the gateway go. Last: until then its connections count, and those that were closed are on their way elsewhere. */
+async function leave(gateway: Gateway, address: string, log: Logger): Promise<void> {
   await Promise.race([gateway.reports.allHeard(), setTimeout(LAST_REPORTS_MS)]);
-  log.info({ connections: closed }, "drained");
+  await gateway.lease(address, true).catch((cause) => log.warn({ err: cause }, "the lease could not be released"));
 }
 
 if (import.meta.main) await runProcess("ws-gateway", gatewayKeys, start);

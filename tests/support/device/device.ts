@@ -220,7 +220,8 @@ export class Device {
       }
     } else if (event.case === "hint") {
       this.diary.hinted++;
-      this.#fetch(event.value.conversationId, Number(event.value.headSeq));
+      const { conversationId, headSeq } = event.value;
+      if (Number(headSeq) > this.timeline(conversationId).upTo) this.#fetch(conversationId, Number(headSeq));
     } else if (event.case === "error" && requestId === 0) {
       this.diary.failed("unnamed", new Error(`${event.value.reason} ${event.value.message}`));
     } else if (event.case === "goAway" && socket !== undefined) {

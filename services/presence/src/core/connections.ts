@@ -28,7 +28,7 @@ export interface Connections {
   disconnected(userId: string, connectionId: string): Promise<void>;
   /** A gateway lives; answers whether it has to report all its connections again. */
   lease(gatewayId: string, address: string): Promise<{ readonly reportAll: boolean }>;
-  /** A gateway goes. */
+  /** A gateway goes; whoever was connected to it counts as connected for another moment. */
   release(gatewayId: string): Promise<void>;
   /** The live connections of users, and the gateways that hold them. */
   locate(userIds: readonly string[]): Promise<{
@@ -48,6 +48,8 @@ export interface ConnectionNeeds {
   readonly now: () => number;
 }
 
+/** How long the users of a gateway that goes have to come back before they look gone, in milliseconds. The contract says so. */
+const RETURN_MS = 5_000;
 /** How many gateways that live are named at first, to be asked less often. */
 const NAMED = 32;
 /** How often a connection is tried to be added while others of the user come on gateways that weren't known. */
@@ -77,8 +79,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
       return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs)) };
     },
     async release(gatewayId) {
-      await store.endLease(gatewayId);
-      leases.forget(gatewayId);
+      await store.endLease(gatewayId, Math.min(RETURN_MS, leaseMs), now());
     },
     async locate(userIds) {
       const entries = await store.connectionsOf([...new Set(userIds)]);

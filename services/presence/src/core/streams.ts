@@ -126,7 +126,8 @@ export class Streams {
   /** Ends all: the process stops. */
   async close(): Promise<void> {
     for (const stream of this.#streams.values()) end(stream, shared.unavailable("this instance is stopping"));
-    if (this.#streams.size > 0) await this.#needs.leases.endLease(this.#needs.gatewayId);
+    const { leases, gatewayId, now } = this.#needs;
+    if (this.#streams.size > 0) await leases.endLease(gatewayId, 0, now());
   }
 
   async #renewIfDue(): Promise<void> {

@@ -16,7 +16,6 @@ export interface SweepNeeds {
   readonly changes: Changes;
   readonly turns: Turns;
   readonly leaseMs: number;
-  readonly now: () => number;
 }
 
 /**
@@ -41,7 +40,7 @@ export async function sweep(needs: SweepNeeds): Promise<void> {
 
 /** False when nothing of the gateway is left. */
 async function sweepSlice(needs: SweepNeeds, gateway: SilentGateway, silentMs: number): Promise<boolean> {
-  const { store, leases, left, changes, now } = needs;
+  const { store, leases, left, changes } = needs;
   const { gatewayId, renewedMs } = gateway;
   const userIds = await store.reportedBy(gatewayId, SLICE);
   if (userIds.length === 0) {
@@ -57,7 +56,7 @@ async function sweepSlice(needs: SweepNeeds, gateway: SilentGateway, silentMs: n
   // Not later than the last sign of life: nobody knows how long they were there after it.
   await left.note(
     gone.map(([userId]) => userId),
-    renewedMs === 0 ? now() : renewedMs,
+    renewedMs,
   );
   await changes.mark(userIds);
   const kept = [...removals].filter(([, { otherGatewayIds }]) => otherGatewayIds.includes(gatewayId));

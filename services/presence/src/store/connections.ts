@@ -12,7 +12,7 @@ const keys = {
   gone: (userId: string, connectionId: string) => `presence:gone:{${userId}}:${connectionId}`,
   /** String with the lease as its time to live: the gateway's address. */
   lease: (gatewayId: string) => `presence:lease:${gatewayId}`,
-  /** Sorted set: gateway id → when its lease was last renewed; 0 when it has ended it itself. */
+  /** Sorted set: gateway id → when its lease was last renewed; negative when it has said farewell then. */
   gateways: "presence:gateways",
   /** Set: users that a gateway ever reported, for the sweep. */
   users: (gatewayId: string) => `presence:users:{${gatewayId}}`,
@@ -65,9 +65,10 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
       ]);
       return before !== null;
     },
-    async endLease(gatewayId) {
-      await redis.del(keys.lease(gatewayId)).catch(unreachable);
-      await redis.zadd(keys.gateways, 0, gatewayId).catch(unreachable);
+    async endLease(gatewayId, lastingMs, nowMs) {
+      await redis.pexpire(keys.lease(gatewayId), lastingMs).catch(unreachable);
+      // Below all that live: the sweep need not wait for a whole lease.
+      await redis.zadd(keys.gateways, -nowMs, gatewayId).catch(unreachable);
     },
     async addressesOf(gatewayIds) {
       // One by one in a pipeline: they lie in different slots.
@@ -83,7 +84,9 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
     stampedConnectionsOf: (slots, userIds) => read(redis, slots, userIds),
     async silent(leaseMs, limit) {
       const [nowMs, ...rest] = await redis.presenceSilent(keys.gateways, leaseMs, limit).catch(unreachable);
-      const gateways = pairsOf(rest).map(([gatewayId, ms]): SilentGateway => ({ gatewayId, renewedMs: Number(ms) }));
+      const gateways = pairsOf(rest).map(
+        ([gatewayId, ms]): SilentGateway => ({ gatewayId, renewedMs: Math.abs(Number(ms)) }),
+      );
       return { nowMs: Number(nowMs), gateways };
     },
     reportedBy: (gatewayId, limit) =>

@@ -233,12 +233,25 @@ describe("presence over Valkey", () => {
     assert.deepEqual(await located("u1"), ["c1"]);
   });
 
-  it("counts a gateway that has said farewell no longer", async () => {
+  it("lets the users of a gateway that has said farewell come back for a moment, then counts it no longer", async function () {
+    this.timeout(20_000);
     await lease("g1");
-    await connect("g1", "u1", "c1", "phone");
+    await lease("g2");
+    for (const [userId, id] of [
+      ["u1", "c1"],
+      ["u2", "c2"],
+    ] as const)
+      await connect("g1", userId, id, "phone");
+    const beganMs = Date.now();
     await lease("g1", true);
-    await eventually(async () => assert.deepEqual(await other.located("u1"), []), 5_000);
+    const farewellMs = -Number(await redis.zscore("presence:gateways", "g1"));
+    assert.ok(farewellMs >= beganMs && farewellMs < beganMs + 1_000, "its last sign of life");
+    await connect("g2", "u2", "c3", "phone", 2);
+    assert.deepEqual([await other.located("u1"), await other.located("u2")], [["c1"], ["c3"]]);
+    await eventually(async () => assert.deepEqual(await other.located("u1"), []), LEASE_MS + 2_000);
+    assert.ok(Date.now() - beganMs >= Math.min(5_000, LEASE_MS) - 100, "they had time to come back");
     await eventually(async () => assert.equal(await redis.exists("presence:user:{u1}"), 0), 5_000);
+    assert.equal(await redis.exists("presence:user:{u2}"), 1);
   });
 
   it("says UNAVAILABLE while Redis is away, and works when it is back", async function () {

@@ -96,7 +96,7 @@ describe("watches over Valkey", () => {
     const [viewerId, userId] = [randomUUID(), randomUUID()];
     await world.lease("g2");
     await world.subscribe(await world.connect(viewerId, "g2"), [userId]);
-    await world.core.connections.release("g2");
+    await world.store.connections.endLease("g2", 0, world.nowMs);
     await world.core.watches.sweep();
     assert.equal(await at.redis.exists(`presence:watchers:${userId}`), 1);
     world.nowMs += 31_000;
@@ -110,7 +110,7 @@ describe("watches over Valkey", () => {
     await world.lease("g2");
     const watcher = await world.connect(viewerId, "g2");
     const { keep } = await world.subscribe(watcher, [userId]);
-    await world.core.connections.release("g2");
+    await world.store.connections.endLease("g2", 0, world.nowMs);
     await world.core.watches.sweep();
     world.nowMs += 31_000;
     await world.restore(watcher, keep); // of a lease that this instance hasn't seen yet

@@ -7,15 +7,13 @@ function needsOver(leases: Map<string, string>, more: Partial<SweepNeeds> = {}) 
   const { store } = fakeConnections([], leases);
   const { store: left, left: gone } = fakeLeft();
   const { changes, marked } = fakeChanges();
-  const now = () => 50_000;
   const needs: SweepNeeds = {
     store,
-    leases: new Leases(store, now),
+    leases: new Leases(store, () => 50_000),
     left,
     changes,
     turns: everyTurn,
     leaseMs: 15_000,
-    now,
     ...more,
   };
   return { needs, store, gone, marked };
@@ -46,16 +44,6 @@ describe("the sweep", () => {
     );
     assert.deepEqual(marked, ["u1", "u2", "u3", "u4"]);
     assert.deepEqual(swept, [["u1", "u2", "u3", "u4"], ["u4"]], "who was reported again stays to be swept");
-  });
-
-  it("takes a gateway that has said farewell as gone now", async () => {
-    const { needs, store, gone } = needsOver(new Map());
-    store.silent = async () => ({ nowMs: 40_000, gateways: [{ gatewayId: "g1", renewedMs: 0 }] });
-    const slices = [["u1"]];
-    store.reportedBy = async () => slices.shift() ?? [];
-    store.sweep = async () => new Map([["u1", { removed: true, otherGatewayIds: [] }]]);
-    await sweep(needs);
-    assert.deepEqual([...gone], [["u1", 50_000]]);
   });
 
   it("leaves a gateway alone that has renewed its lease meanwhile", async () => {

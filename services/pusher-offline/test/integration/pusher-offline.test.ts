@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { OfflineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { startServers } from "@oceanchat/infra/servers-for-tests";
@@ -15,11 +17,16 @@ import { start } from "../../src/main.ts";
 import { type MongoPushStore, openStore } from "../../src/store.ts";
 
 const stream = streamOf(OfflineTaskSchema);
+/** How long users have to come back here. */
+const RETURN_MS = 1_500;
 
 describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
   let fcm: FcmServer;
   let user: RunningService;
+  let presence: RunningService;
+  /** Since when users are connected, in milliseconds since the epoch. */
+  const connected = new Map<string, number>();
   let pusher: RunningService;
   let client: RunningHost;
   let bus: Bus;
@@ -36,7 +43,18 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
       }),
     });
     user = await startService("user", async (host) => void (await host.serve({ mesh: [profiles] })));
+    const where = implement(PresenceMeshService, {
+      locate: ({ userIds }) => ({
+        connections: userIds.flatMap((userId) => {
+          const sinceMs = connected.get(userId);
+          return sinceMs === undefined ? [] : [{ userId, connectedTime: timestampFromMs(sinceMs) }];
+        }),
+      }),
+    });
+    presence = await startService("presence", async (host) => void (await host.serve({ mesh: [where] })));
     environment = {
+      OCEANCHAT_PRESENCE_ADDRESSES: `127.0.0.1:${presence.served.meshPort}`,
+      OCEANCHAT_PUSH_RETURN_MS: String(RETURN_MS),
       ...fcm.environment,
       OCEANCHAT_NATS_URL: servers.natsUrl,
       OCEANCHAT_MONGODB_URL: servers.mongodbUrl,
@@ -54,6 +72,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     await client?.stop();
     await pusher?.host.stop();
     await user?.host.stop();
+    await presence?.host.stop();
     await fcm?.close();
     await servers?.stop();
   });
@@ -76,6 +95,8 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     named: { readonly userId: string } | { readonly packedUserIds: Uint8Array },
     recordId: string,
     id: string,
+    when: "user" | "later" = "user",
+    acceptedMs = Date.now(),
   ) => {
     const task = create(OfflineTaskSchema, {
       ...named,
@@ -84,10 +105,11 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
         conversationId: "c",
         seq: 3n,
         senderUserId: "alice",
+        acceptedTime: timestampFromMs(acceptedMs),
         body: { case: "message", value: { content: { kind: { case: "text", value: { text: "psst" } } } } },
       },
     });
-    await bus.publish(stream.subjectOf("user", { id }), toBinary(OfflineTaskSchema, task), {
+    await bus.publish(stream.subjectOf(when, { id }), toBinary(OfflineTaskSchema, task), {
       expectStream: stream.name,
     });
   };
@@ -143,6 +165,26 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
     assert.deepEqual(await store.decisions(userIds[2] ?? "", recordId), [], "without a device nothing is written");
     const dead = await bus.bySubjectFrom("DEAD", "dead.PUSH_OFFLINE", 1, 10);
     assert.equal(dead.length, 1);
+  });
+
+  it("gives those whose gateway has gone time to come back, and holds up nobody for it", async function () {
+    this.timeout(30_000);
+    const [recordId, gone, back, other] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    const { token } = await register(gone);
+    const { token: unneeded } = await register(back);
+    await register(other);
+    const beganMs = Date.now();
+    connected.set(gone, beganMs - 60_000); // at the gateway that has gone, as far as presence knows
+    for (const userId of [gone, back]) await publish({ userId }, recordId, userId, "later", beganMs);
+    await tell(other, recordId);
+    await decided(other, recordId, "sent");
+    assert.deepEqual([...(await store.decisions(gone, recordId)), ...(await store.decisions(back, recordId))], []);
+    connected.set(back, Date.now());
+    const push = await fcm.untilRequest((each) => each.token === token);
+    assert.equal(push.status, 200);
+    assert.ok(Date.now() - beganMs >= RETURN_MS - 100, "not at once");
+    await decided(back, recordId, "connected");
+    assert.ok(!fcm.requests.some((each) => each.token === unneeded), "who is back needs no notification");
   });
 
   it("forgets a token that FCM calls unregistered", async function () {

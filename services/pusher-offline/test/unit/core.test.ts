@@ -77,7 +77,7 @@ describe("the decision whom to tell", () => {
       configured,
       now: () => 1,
       queue: { enqueue: async (provider, task) => void queued.push([provider, task]) },
-      peers: { signingKeys: async () => [], displayName: async () => "Alice" },
+      peers: { signingKeys: async () => [], connectedSince: async () => new Set(), displayName: async () => "Alice" },
     });
     await dispatch.handle(offline("message"));
     assert.deepEqual(queued.map(([provider]) => provider).sort(), ["apns", "fcm"]);
@@ -99,7 +99,7 @@ describe("the decision whom to tell", () => {
       configured,
       now: () => 1,
       queue: { enqueue: async (_provider, task) => void queued.push(task) },
-      peers: { signingKeys: async () => [], displayName: async () => "Alice" },
+      peers: { signingKeys: async () => [], connectedSince: async () => new Set(), displayName: async () => "Alice" },
     });
     const task = offline("message");
     task.record.body = { case: undefined };

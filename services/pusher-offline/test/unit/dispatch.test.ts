@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type SendTask, SendTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { createDispatch } from "../../src/core/dispatch.ts";
@@ -22,6 +23,9 @@ function setup() {
   const ids = new Set<string>();
   const queued: SendTask[] = [];
   const names: string[] = [];
+  const asked: number[] = [];
+  /** When users have connected last, in milliseconds since the epoch. */
+  const back = new Map<string, number>();
   const [counts, limits] = [{ running: 0, most: 0 }, { fail: Number.POSITIVE_INFINITY }];
   const dispatch = createDispatch({
     store,
@@ -40,6 +44,10 @@ function setup() {
     },
     peers: {
       signingKeys: async () => [],
+      connectedSince: async (userIds, sinceMs) => {
+        asked.push(userIds.length);
+        return new Set(userIds.filter((userId) => (back.get(userId) ?? 0) >= sinceMs));
+      },
       displayName: async (userId) => {
         names.push(userId);
         return "Alice";
@@ -55,7 +63,7 @@ function setup() {
       token: userId,
       createdAtMs: 1,
     });
-  return { store, queued, ids, names, counts, limits, dispatch, register };
+  return { store, queued, ids, names, asked, back, counts, limits, dispatch, register };
 }
 
 describe("a notice for many users", () => {
@@ -110,6 +118,34 @@ describe("a notice for many users", () => {
       store.decided.map(({ userId, decision }) => `${userId} ${decision}`),
       ["user-1 provider_not_configured"],
     );
+  });
+});
+
+describe("a notice for users whose gateway has gone", () => {
+  it("tells those who have not come back since the record was accepted", async () => {
+    const { dispatch, store, queued, register, asked, back } = setup();
+    for (const userId of users(4)) await register(userId);
+    back.set("user-1", 2_000); // the very moment
+    back.set("user-2", 1_999); // where the record was not written to
+    const accepted = { ...record, acceptedTime: timestampFromMs(2_000) };
+    await dispatch.handle({ userIds: users(5), record: accepted, unlessBack: true });
+    assert.deepEqual(
+      queued.map(({ userId }) => userId),
+      ["user-0", "user-2", "user-3"],
+    );
+    assert.deepEqual(
+      store.decided.map(({ userId, decision }) => `${userId} ${decision}`),
+      ["user-1 connected"],
+    );
+    assert.deepEqual(asked, [4], "of those who have a device");
+  });
+
+  it("asks nobody about the others", async () => {
+    const { dispatch, queued, register, asked, back } = setup();
+    await register("user-1");
+    back.set("user-1", 5_000);
+    await dispatch.handle({ userIds: users(5), record });
+    assert.deepEqual([queued.length, asked], [1, []]);
   });
 });
 

@@ -11,6 +11,9 @@ export interface Missed {
 /** Writes records to connections of one gateway; answers with those that they didn't come to. */
 export type Deliver = (address: string, records: readonly Addressed[], traceparent: string) => Promise<Missed[]>;
 
+/** By conversation: the last seq of those of its packets that were sent. */
+type Begun = Map<string, bigint>;
+
 /** Packets to one gateway that wait for its answer. */
 const IN_FLIGHT = 256;
 /** Writes to connections that wait for its answer: what a gateway does within a fraction of the time that it may be silent. */
@@ -31,13 +34,14 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
   /** By address: until when it is left alone. Else each batch would wait for all its attempts, and others behind it. */
   const suspects = new Map<string, number>();
 
-  async function send(address: string, frame: Frame, traceparent: string): Promise<Receipt> {
-    const { targets, payload, hint, hintKey, hintOrder } = frame;
+  async function send(address: string, frame: Frame, begun: Begun, traceparent: string): Promise<Receipt> {
+    const { targets, hint, hintKey, hintOrder } = frame;
     const connectionIds = targets.map(({ connectionId }) => connectionId);
     for (let attempt = 1; ; attempt++) {
       const receipt = await gateways.deliver(address, {
         connectionIds,
-        payload,
+        // What comes after it may be there already: then only that there is something.
+        payload: attempt > 1 && (begun.get(hintKey) ?? 0n) > hintOrder ? hint : frame.payload,
         hint,
         hintKey,
         hintOrder,
@@ -62,9 +66,10 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
   return async (address, records, traceparent) => {
     const missed: Missed[] = [];
     const under = new Set<Promise<void>>();
+    const begun: Begun = new Map();
     let writes = 0;
     const deliver = async (frame: Frame) => {
-      const receipt = await send(address, frame, traceparent);
+      const receipt = await send(address, frame, begun, traceparent);
       if (receipt.kind === "silent" || receipt.kind === "broken") suspect(address);
       if (receipt.kind === "refused") journal.refused(address, receipt.error);
       missed.push(...missedOf(frame, receipt));
@@ -80,6 +85,7 @@ export function createDeliver(needs: { gateways: Gateways; clock: Clock; journal
         writes -= frame.targets.length;
       });
       under.add(delivered);
+      if ((begun.get(frame.hintKey) ?? 0n) < frame.hintOrder) begun.set(frame.hintKey, frame.hintOrder);
       writes += frame.targets.length;
       while (under.size >= IN_FLIGHT || writes >= WRITES_IN_FLIGHT) await Promise.race(under);
     }

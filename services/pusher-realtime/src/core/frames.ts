@@ -11,6 +11,8 @@ export interface Addressed {
   readonly targets: readonly Target[];
   /** Whether users whose connection is gone should be told offline instead. */
   readonly notify: boolean;
+  /** Whether a hint is sent in its place: what comes after it may have come to the connections before. */
+  readonly hintOnly?: boolean;
 }
 
 /** A packet for some connections. */
@@ -112,7 +114,6 @@ function framesOf(records: readonly Addressed[], targets: readonly Target[], wri
   );
 }
 
-/** A record that travels without its body can only be hinted at. */
 function packetsOf(records: readonly Addressed[], writer: PacketWriter): Omit<Frame, "targets">[] {
   const packets: Omit<Frame, "targets">[] = [];
   let part: Addressed[] = [];
@@ -122,15 +123,15 @@ function packetsOf(records: readonly Addressed[], writer: PacketWriter): Omit<Fr
     if (last === undefined) return;
     const { conversationId: hintKey, seq: hintOrder } = last.record;
     const hint = writer.hint(hintKey, hintOrder);
-    const payload = isReference(last.record) ? hint : writer.records(part);
+    const payload = isHinted(last) ? hint : writer.records(part);
     packets.push({ payload, hint, hintKey, hintOrder, records: part });
     part = [];
     bytes = 0;
   };
   for (const each of records) {
     const [previous] = part;
-    const size = isReference(each.record) ? 0 : writer.sizeOf(each);
-    const another = previous !== undefined && isReference(previous.record) !== isReference(each.record);
+    const size = isHinted(each) ? 0 : writer.sizeOf(each);
+    const another = previous !== undefined && isHinted(previous) !== isHinted(each);
     if (another || bytes + size > FRAME_BYTES) close();
     part.push(each);
     bytes += size;
@@ -139,7 +140,7 @@ function packetsOf(records: readonly Addressed[], writer: PacketWriter): Omit<Fr
   return packets;
 }
 
-/** A body that this version doesn't know is still a body. */
-function isReference({ body, $unknown }: Record): boolean {
-  return body.case === undefined && $unknown === undefined;
+/** A record that travels without its body can only be hinted at. A body that this version doesn't know is still a body. */
+function isHinted({ record: { body, $unknown }, hintOnly = false }: Addressed): boolean {
+  return hintOnly || (body.case === undefined && $unknown === undefined);
 }

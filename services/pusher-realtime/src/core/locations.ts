@@ -11,22 +11,23 @@ export interface Located {
 }
 
 export interface Locations {
-  of(userId: string): readonly Located[];
+  /** Undefined when presence could not be asked. */
+  of(userId: string): readonly Located[] | undefined;
 }
 
 const MAX_USERS = 1000;
 const ATTEMPTS = 2;
 
-/**
- * Where users are connected now. When presence doesn't know, they are nowhere: whoever connects later fetches what he has
- * missed, and being told offline by mistake is better than not being told.
- */
+/** Where users are connected now, as far as presence can be asked. */
 export async function locate(presence: Presence, journal: Journal, userIds: ReadonlySet<string>): Promise<Locations> {
   const all = [...userIds];
   const found = new Map<string, Located[]>();
+  const asked = new Set<string>();
   for (let at = 0; at < all.length; at += MAX_USERS) {
-    const answer = await ask(presence, journal, all.slice(at, at + MAX_USERS));
+    const part = all.slice(at, at + MAX_USERS);
+    const answer = await ask(presence, journal, part);
     if (answer === undefined) break;
+    for (const userId of part) asked.add(userId);
     const addresses = new Map(answer.gateways.map(({ gatewayId, address }) => [gatewayId, address]));
     for (const { userId, connectionId, deviceId, codec, gatewayId } of answer.connections) {
       const address = addresses.get(gatewayId);
@@ -35,7 +36,7 @@ export async function locate(presence: Presence, journal: Journal, userIds: Read
       if (!found.get(userId)?.push(located)) found.set(userId, [located]);
     }
   }
-  return { of: (userId) => found.get(userId) ?? [] };
+  return { of: (userId) => found.get(userId) ?? (asked.has(userId) ? [] : undefined) };
 }
 
 async function ask(presence: Presence, journal: Journal, userIds: readonly string[]) {

@@ -2,12 +2,15 @@ import { create } from "@bufbuild/protobuf";
 import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { inTurns } from "@oceanchat/runtime/in-turns";
-import type { Journal, Offline, Presence } from "../ports.ts";
+import type { Journal, Offline, Presence, When } from "../ports.ts";
 import type { Deliver, Missed } from "./deliver.ts";
 import type { Addressed } from "./frames.ts";
 import { type Locations, locate } from "./locations.ts";
 
-/** Makes up for what did not come to its connection: another connection of the user gets it, or he is told offline. */
+/**
+ * Makes up for what did not come to its connection: another connection of the user gets a hint of it, or he is told offline. Never
+ * the record itself: what the orchestrator has sent meanwhile may have come there before it.
+ */
 export type MakeUp = (missed: readonly Missed[], traceparent: string) => Promise<void>;
 
 const GATEWAYS_AT_ONCE = 8;
@@ -19,8 +22,13 @@ const USERS_PER_NOTICE = 1000;
 interface Want {
   readonly addressed: Addressed;
   readonly userId: string;
-  /** Whether another of his connections has it. */
+  /** Whether another of his connections has it, or a hint of it. */
   reached: boolean;
+  /**
+   * Later when presence takes him for connected still, or can't be asked: his gateway has gone or is going, and he is probably about
+   * to come back.
+   */
+  when: When;
 }
 
 /** A record for connections that were not tried yet, and whose they are. */
@@ -44,8 +52,8 @@ export function createMakeUp(needs: {
       markReached(retries, await deliver(address, records, traceparent));
     });
     let dropped = 0;
-    await inTurns(noticesOf(wants.filter(isToBeTold)), NOTICES_AT_ONCE, async ([record, userIds]) => {
-      if (!(await offline.tell(userIds, record, traceparent))) dropped += userIds.length;
+    await inTurns(noticesOf(wants.filter(isToBeTold)), NOTICES_AT_ONCE, async ({ record, when, userIds }) => {
+      if (!(await offline.tell(userIds, record, when, traceparent))) dropped += userIds.length;
     });
     if (dropped > 0) journal.offlineFull(dropped);
   };
@@ -62,7 +70,10 @@ function wantsOf(missed: readonly Missed[]): Want[] {
   }
   return [...lost].flatMap(([addressed, ofRecord]) => {
     const wants = new Map(
-      [...ofRecord.keys()].map((userId): [string, Want] => [userId, { addressed, userId, reached: false }]),
+      [...ofRecord.keys()].map((userId): [string, Want] => [
+        userId,
+        { addressed, userId, reached: false, when: "now" },
+      ]),
     );
     for (const { userId, connectionId } of addressed.targets) {
       const want = wants.get(userId);
@@ -80,11 +91,17 @@ function retriesOf(wants: readonly Want[], locations: Locations): Map<string, Ma
     const { addressed, userId } = want;
     const known = tried.get(addressed) ?? new Set(addressed.targets.map(({ connectionId }) => connectionId));
     tried.set(addressed, known);
-    for (const { connectionId, deviceId, codec, address } of locations.of(userId)) {
+    const connections = locations.of(userId);
+    if (connections === undefined || connections.some(({ connectionId }) => known.has(connectionId)))
+      want.when = "later";
+    for (const { connectionId, deviceId, codec, address } of connections ?? []) {
       if (known.has(connectionId) || isSender(addressed, userId, deviceId)) continue;
       const retries = byAddress.get(address) ?? new Map<Addressed, Retry>();
       byAddress.set(address, retries);
-      const retry: Retry = retries.get(addressed) ?? { addressed: { ...addressed, targets: [] }, wants: new Map() };
+      const retry: Retry = retries.get(addressed) ?? {
+        addressed: { ...addressed, hintOnly: true, targets: [] },
+        wants: new Map(),
+      };
       retries.set(addressed, retry);
       retry.addressed.targets.push(create(TargetSchema, { connectionId, userId, codec }));
       retry.wants.set(userId, want);
@@ -106,12 +123,21 @@ function markReached(retries: ReadonlyMap<Addressed, Retry>, missed: readonly Mi
   }
 }
 
-/** Records and the users to be told of them, by the thousand. */
-function* noticesOf(wants: readonly Want[]): Generator<[Record, readonly string[]]> {
+/** Users to be told of a record at the same time. */
+interface Notice {
+  readonly record: Record;
+  readonly when: When;
+  readonly userIds: readonly string[];
+}
+
+/** By the thousand. */
+function* noticesOf(wants: readonly Want[]): Generator<Notice> {
   for (const [{ record }, untold] of Map.groupBy(wants, ({ addressed }) => addressed)) {
-    const userIds = untold.map(({ userId }) => userId);
-    for (let from = 0; from < userIds.length; from += USERS_PER_NOTICE) {
-      yield [record, userIds.slice(from, from + USERS_PER_NOTICE)];
+    for (const [when, told] of Map.groupBy(untold, (want) => want.when)) {
+      const userIds = told.map(({ userId }) => userId);
+      for (let from = 0; from < userIds.length; from += USERS_PER_NOTICE) {
+        yield { record, when, userIds: userIds.slice(from, from + USERS_PER_NOTICE) };
+      }
     }
   }
 }

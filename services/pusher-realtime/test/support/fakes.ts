@@ -2,7 +2,7 @@ import { create, fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import { ServerPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import { ConnectionSchema, GatewaySchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
-import type { Clock, Gateways, Journal, Offline, Parcel, Presence, Receipt } from "../../src/ports.ts";
+import type { Clock, Gateways, Journal, Offline, Parcel, Presence, Receipt, When } from "../../src/ports.ts";
 
 /** What a payload says: `5,6` for records, `hint 6` for a hint. */
 export function said(payload: Uint8Array): string {
@@ -65,18 +65,21 @@ export class FakePresence implements Presence {
 }
 
 export class FakeOffline implements Offline {
+  /** At once. */
   readonly told: string[] = [];
+  readonly later: string[] = [];
   /** How many users each task named. */
   readonly named: number[] = [];
   full = false;
   down = false;
 
-  async tell(userIds: readonly string[], record: Record): Promise<boolean> {
+  async tell(userIds: readonly string[], record: Record, when: When): Promise<boolean> {
     if (this.down) throw new Error("NATS is down");
     if (this.full) return false;
     this.named.push(userIds.length);
     for (const line of userIds.map((userId) => `${record.seq} ${userId}`)) {
-      if (!this.told.includes(line)) this.told.push(line);
+      const told = when === "later" ? this.later : this.told;
+      if (!told.includes(line)) told.push(line);
     }
     return true;
   }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { GatewayMeshService } from "@oceanchat/gen/oceanchat/gateway/v1/gateway_mesh_service_pb";
+import { connectCalls } from "@oceanchat/runtime/calls";
 import { GatewayProcess } from "../support/child.ts";
 import { packet, TcpClient, WsClient } from "../support/clients.ts";
 import { RunningGateway, Surroundings } from "../support/gateway.ts";
-import { FakeRouter, HOST, openDoor } from "../support/mesh.ts";
+import { FakeRouter, HOST, openDoor, silent } from "../support/mesh.ts";
 import { accessToken } from "../support/tokens.ts";
 
 const done = (requestId: number) => packet({ requestId, event: { case: "done", value: {} } });
@@ -108,10 +110,46 @@ describe("SIGTERM", () => {
       const last = tcp.packets.all.at(-1)?.event;
       assert.ok(last?.case === "goAway" && /^1012 /.test(last.value.reason) && last.value.reconnectAfter !== undefined);
       assert.equal(await gateway.exited, 0);
-      assert.equal(around.presence.of("disconnected").length, 41);
-      const lease = around.presence.of("lease").at(-1);
-      assert.ok(lease?.event.case === "lease" && lease.event.value.released);
+      assert.equal(around.presence.of("disconnected").length, 0, "they are on their way elsewhere");
+      const end = around.presence.reports.all.at(-1);
+      assert.ok(end?.event.case === "lease" && end.event.value.released);
     } finally {
+      gateway.signal("SIGKILL");
+      await gateway.exited;
+      await around.close();
+    }
+  });
+
+  it("writes what comes for a connection until that is closed, and lives until the last one is", async () => {
+    const around = new Surroundings();
+    const env = await around.open();
+    const { gateway, at } = await GatewayProcess.start({
+      ...env,
+      OCEANCHAT_DRAIN_MS: "1000",
+      OCEANCHAT_LEASE_RENEWAL_MS: "100",
+    });
+    const addresses = { current: () => [at.address], close: () => undefined };
+    const calls = connectCalls({ method: GatewayMeshService.method.deliver, addresses, log: silent });
+    try {
+      const clients = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => WsClient.connect(at.wsPort, { token: accessToken({ sub: `user-${i}` }) })),
+      );
+      const connectionIds = clients.map(({ connectionId }) => connectionId);
+      await calls.call({ connectionIds, payload: done(1) }, { address: at.address }); // the way is known
+      gateway.signal("SIGTERM");
+      await Promise.all(clients.map((client) => client.event("goAway")));
+      await Promise.race(clients.map((client) => client.closed));
+      const unheard = around.presence.of("lease").length;
+      await calls.call({ connectionIds, payload: done(2) }, { address: at.address });
+      await Promise.all(clients.map((client) => client.closed));
+      const written = clients.filter(({ packets }) => packets.all.some(({ requestId }) => requestId === 2));
+      assert.ok(written.length > 10, `written to ${written.length}`);
+      const leases = around.presence.of("lease").slice(unheard);
+      assert.ok(leases.length > 2, "renewed while connections are closed");
+      assert.ok(leases.slice(0, -1).every(({ event }) => event.case === "lease" && !event.value.released));
+      assert.equal(await gateway.exited, 0);
+    } finally {
+      calls.close();
       gateway.signal("SIGKILL");
       await gateway.exited;
       await around.close();

@@ -207,7 +207,8 @@ export type Lease = Message<"oceanchat.presence.v1.Lease"> & {
   connections: number;
 
   /**
-   * True when it goes: its entries count no longer.
+   * True when it goes: its connections are closed. Their users are on their way to other gateways and count as connected for five
+   * more seconds; then its entries count no longer.
    *
    * @generated from field: bool released = 3;
    */
