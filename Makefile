@@ -74,7 +74,7 @@ generate: install ## Write gen/ from proto/
 	$(NODE) infra/src/generate.ts
 
 .PHONY: bench
-bench: install ## Measure everything that has a budget, budget beside figure (about 12 minutes); BENCH="--runs 3" and the like
+bench: install ## Measure everything that has a budget, budget beside figure (about 16 minutes); BENCH="--runs 3" and the like
 	@exec $(NODE) bench/src/main.ts --budgets $(BENCH)
 
 .PHONY: bench-log

@@ -55,6 +55,11 @@ export class Fields {
     return good ? value : this.#wrong(key, `expected a number from ${min} to ${max}`, min);
   }
 
+  /** What there is. */
+  get keys(): string[] {
+    return [...this.#values.keys()];
+  }
+
   has(key: string): boolean {
     return this.#values.has(key);
   }

@@ -1,3 +1,4 @@
+import { type AttackResults, growth, slowdown } from "./attacks/result.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { RunResult } from "./result.ts";
 import type { Usage } from "./usage.ts";
@@ -22,7 +23,14 @@ const ALL: readonly Percentile[] = ["p50", "p90", "p99", "p999", "max"];
 
 /** Every figure of a run, in the order of the table. */
 export function figuresOf(run: RunResult): Figure[] {
-  return [...trafficFigures(run), ...partFigures(run), ...connectionFigures(run), ...usageFigures(run)];
+  const { attacks } = run;
+  return [
+    ...trafficFigures(run),
+    ...partFigures(run),
+    ...connectionFigures(run),
+    ...(attacks === undefined ? [] : attackFigures(attacks)),
+    ...usageFigures(run),
+  ];
 }
 
 function figure(name: string, label: string, unit: string, digits: number, value: number): Figure {
@@ -62,11 +70,12 @@ function partFigures({ parts, seconds }: RunResult): Figure[] {
 }
 
 function connectionFigures(run: RunResult): Figure[] {
-  const { storm, sockets, gatewayGrowthBytes, connectSeconds } = run;
+  const { storm, sockets, gatewayGrowthBytes, edgeGrowthBytes, connectSeconds } = run;
   return [
     figure("connectRate", "sockets opened", "/s", 0, sockets / connectSeconds),
     ...latency("connect", "connect", run.connect, ["p50", "p99"]),
     figure("gatewayKiBPerSocket", "gateway, RSS per socket", "KiB", 1, gatewayGrowthBytes / KIB / sockets),
+    figure("edgeKiBPerSocket", "Envoy, RSS per socket", "KiB", 1, edgeGrowthBytes / KIB / sockets),
     ...(storm === undefined
       ? []
       : [
@@ -80,6 +89,19 @@ function connectionFigures(run: RunResult): Figure[] {
     ...latency("resume", "caught up", run.resume, ["p50", "p99", "max"]),
     ...(run.ledger.resumed > 0 ? [figure("resumed", "deliveries fetched", "", 0, run.ledger.resumed)] : []),
     ...(run.hints > 0 ? [figure("hints", "hints", "", 0, run.hints)] : []),
+  ];
+}
+
+/** The worst of all attacks. */
+function attackFigures(results: AttackResults): Figure[] {
+  const { attacks } = results;
+  const worst = Math.max(...attacks.map((one) => slowdown(results, one)));
+  const most = Math.max(...attacks.flatMap(({ memory }) => memory.map(growth)));
+  const untold = attacks.reduce((sum, { unexpected }) => sum + unexpected, 0);
+  return [
+    figure("attacks.slowdown", "delivery p99 under attack", "times", 2, worst),
+    figure("attacks.growth", "RSS after the last, first", "times", 2, most),
+    figure("attacks.untold", "offenders refused untyped", "", 0, untold),
   ];
 }
 
@@ -105,6 +127,7 @@ function usageFigures(run: RunResult): Figure[] {
         ]),
     figure("cpus", "CPUs used", "CPUs", 2, cpus(usage)),
     figure("cpus.idle", "CPUs used idle", "CPUs", 2, cpus(idle)),
+    figure("gatewayGrowth", "gateways, RSS at most", "MiB more", 0, gatewayGrowth(usage)),
     figure("cpus.others", "CPUs used by others", "CPUs", 2, usage.otherCpuSeconds / usage.seconds),
     ...processes.flatMap(({ name, rssStartBytes, rssPeakBytes, rssBytes }) => [
       figure(`rss.start.${name}`, `RSS ${name}, start`, "MiB", 0, rssStartBytes / MIB),
@@ -113,6 +136,12 @@ function usageFigures(run: RunResult): Figure[] {
     ]),
   ];
 }
+
+/** How much more memory the gateways had at most than when the measured time began. */
+const gatewayGrowth = ({ processes }: Usage): number =>
+  processes
+    .filter(({ name }) => name.startsWith("ws-gateway"))
+    .reduce((sum, { rssStartBytes, rssPeakBytes }) => sum + rssPeakBytes - rssStartBytes, 0) / MIB;
 
 const cpus = ({ processes, seconds }: Usage): number =>
   processes.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / seconds;

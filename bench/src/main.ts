@@ -64,8 +64,8 @@ async function wantedOf({ scenarios: names, budgets }: Arguments): Promise<Wante
 }
 
 /** Scenarios of which this is the same can run on one mesh. */
-const meshOf = ({ natsSyncInterval, freshMesh, name }: Scenario): string =>
-  `${natsSyncInterval} ${freshMesh ? name : ""}`;
+const meshOf = ({ natsSyncInterval, environment, freshMesh, name }: Scenario): string =>
+  `${natsSyncInterval} ${JSON.stringify(environment)} ${freshMesh ? name : ""}`;
 
 /** Runs everything, those that need the same mesh together. */
 async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{ all: Ran[]; rows: BudgetRow[] }> {
@@ -75,7 +75,8 @@ async function runAll({ scenarios, extra }: Wanted, asked: Arguments): Promise<{
   };
   for (const mesh of new Set(scenarios.map(meshOf))) {
     const together = scenarios.filter((scenario) => meshOf(scenario) === mesh);
-    session = await Session.open(asked, together[0]?.natsSyncInterval ?? "", (opened) => {
+    const { natsSyncInterval = "", environment = {} } = together[0] ?? {};
+    session = await Session.open(asked, { natsSyncInterval, environment }, (opened) => {
       session = opened;
     });
     for (const scenario of together) {

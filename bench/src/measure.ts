@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { runAttacks } from "./attacks/campaign.ts";
 import { type Backlog, logBacklog } from "./backlog.ts";
 import type { Counts, Stage } from "./stage.ts";
 import { startStorm } from "./storm.ts";
@@ -33,6 +34,8 @@ export async function measure(stage: Stage) {
   const began = countsOf(stage);
   const before = await monitor.sample();
   const storm = scenario.storm && startStorm(stage, scenario.storm);
+  const attacks = scenario.attacks && stage.offenders && runAttacks(stage, scenario.attacks, stage.offenders);
+  attacks?.catch(() => undefined); // heard of below
   const progress = setInterval(() => say(progressOf(stage, began)), 5_000);
   try {
     // Without traffic there is nothing to wait for but the time.
@@ -45,6 +48,7 @@ export async function measure(stage: Stage) {
   if (scenario.churn !== undefined) await threads.churn(0);
   const drained = await drain(stage);
   const stormResult = await storm;
+  const attacked = await attacks;
   await sleep(hops === undefined ? QUIET_MS : SPANS_MS);
   return {
     startedAt,
@@ -56,6 +60,7 @@ export async function measure(stage: Stage) {
     after,
     ...drained,
     storm: stormResult,
+    attacked,
     hops: hopsIn(stage, began, ended),
   };
 }

@@ -9,6 +9,7 @@ import {
   membersOf,
   onlineOf,
   type Part,
+  phasesOf,
   type Scenario,
   socketsOf,
   usersOf,
@@ -50,6 +51,8 @@ export async function prepare(
       parts: scenario.traffic.map((part, index) => shareOf(part, index, conversations, homes, thread)),
       clients: clients.filter(({ number }) => threadOf[number] === thread),
       resumes: scenario.storm !== undefined || scenario.slowReaders !== undefined,
+      heartbeatMs: scenario.heartbeatSeconds * 1000,
+      phases: scenario.attacks === undefined ? 0 : phasesOf(scenario.attacks),
       spreadMs: (scenario.storm?.spreadSeconds ?? 1) * 1000,
     }),
   );

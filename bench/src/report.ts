@@ -1,4 +1,5 @@
 import type { Mode } from "@oceanchat/infra/config";
+import { attackLines } from "./attacks/table.ts";
 import { type Figure, figuresOf } from "./figures.ts";
 import type { Hop } from "./hops.ts";
 import type { RunResult } from "./result.ts";
@@ -30,6 +31,7 @@ export function table(scenario: Scenario, runs: readonly RunResult[], how: Condi
     ...linesOf(all).map(({ label, unit, digits, values }) => row(label, unit, cells(values, digits))),
     ...processRows(runs),
     "",
+    ...runs.flatMap(({ attacks }) => (attacks === undefined ? [] : [...attackLines(attacks), ""])),
     ...(runs.at(-1)?.hops.length ? [...hopRows(runs.at(-1)?.hops ?? []), ""] : []),
     ...runs.flatMap((run, index) => remarks(run, runs.length > 1 ? `run ${index + 1}: ` : "")),
   ].join("\n");

@@ -1,3 +1,4 @@
+import { type AttackResults, attackResults } from "./attacks/result.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Hop } from "./hops.ts";
 import { Latencies, type LatencySummary } from "./latency.ts";
@@ -51,6 +52,7 @@ export interface RunResult {
   readonly reconnect: Timed;
   readonly resume: Timed;
   readonly storm: StormResult | undefined;
+  readonly attacks: AttackResults | undefined;
   /** Refusals by reason. */
   readonly errors: Readonly<Record<string, number>>;
   /** The same of `sync`, which is sent again. */
@@ -68,8 +70,9 @@ export interface RunResult {
   readonly gateways: Readonly<Record<string, number>>;
   /** Conversations with members on more than one gateway. */
   readonly acrossGateways: number;
-  /** What the gateways' memory grew by while the sockets were opened. */
+  /** What the gateways' and the edge's memory grew by while the sockets were opened. */
   readonly gatewayGrowthBytes: number;
+  readonly edgeGrowthBytes: number;
   /** The way of the messages that were traced; empty when none was. */
   readonly hops: readonly Hop[];
   /** With the sockets open and nothing sent. */
@@ -109,6 +112,7 @@ export function resultOf(seen: Seen): RunResult {
       0,
     ),
     ...latenciesOf(seen),
+    attacks: attackResults(seen.attacked, phaseTimes(results)),
     errors: summed(results.map(({ errors }) => errors)),
     syncErrors: summed(results.map(({ syncErrors }) => syncErrors)),
     repeats: results.reduce((sum, { repeats }) => sum + repeats, 0),
@@ -120,7 +124,8 @@ export function resultOf(seen: Seen): RunResult {
     acrossGateways: prepared.conversations.filter(
       ({ members }) => new Set(members.map((member) => gatewayOf.get(member))).size > 1,
     ).length,
-    gatewayGrowthBytes: gatewayBytes(seen.rested) - gatewayBytes(seen.bare),
+    gatewayGrowthBytes: bytesOf(seen.rested, HOLDS_SOCKETS) - bytesOf(seen.bare, HOLDS_SOCKETS),
+    edgeGrowthBytes: bytesOf(seen.rested, EDGE) - bytesOf(seen.bare, EDGE),
     idle: usageBetween(seen.atRest, seen.rested, stage.monitor.peaks(seen.atRest, seen.rested)),
     usage: usageBetween(seen.before, seen.after, stage.monitor.peaks(seen.before, seen.after)),
   };
@@ -129,13 +134,21 @@ export function resultOf(seen: Seen): RunResult {
 const ackedOf = ({ began, ended }: Seen, part: number): number =>
   (ended.parts[part]?.acked ?? 0) - (began.parts[part]?.acked ?? 0);
 
+/** Latencies by phase, of all threads. */
+function phaseTimes(results: readonly ShardResult[]) {
+  const phases = results.map(({ latencies }) => latencies.phases);
+  const of = (key: "ack" | "delivery", phase: number) => merged(phases.flatMap((one) => one[phase]?.[key] ?? []));
+  return (phases[0] ?? []).map((_, phase) => ({ ack: of("ack", phase), delivery: of("delivery", phase) }));
+}
+
+function merged(texts: readonly string[]): Timed {
+  const all = new Latencies();
+  for (const text of texts) all.addEncoded(text);
+  return { ...all.summary(), curve: all.curve() };
+}
+
 function latenciesOf(seen: Seen) {
   const { stage, results, began, ended } = seen;
-  const merged = (texts: readonly string[]): Timed => {
-    const all = new Latencies();
-    for (const text of texts) all.addEncoded(text);
-    return { ...all.summary(), curve: all.curve() };
-  };
   const of = (key: "lag" | "baseline" | "connect" | "reconnect" | "resume") =>
     merged(results.map(({ latencies }) => latencies[key]));
   const partsOf = (key: "ack" | "delivery", part?: number) =>
@@ -159,9 +172,10 @@ function latenciesOf(seen: Seen) {
 
 /** Where all services are one process, that one. */
 const HOLDS_SOCKETS = /^(ws-gateway-\d+|standalone)$/;
+const EDGE = /^envoy$/;
 
-const gatewayBytes = ({ processes }: UsageSample): number =>
-  processes.filter(({ name }) => HOLDS_SOCKETS.test(name)).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+const bytesOf = ({ processes }: UsageSample, which: RegExp): number =>
+  processes.filter(({ name }) => which.test(name)).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
 
 function summed(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sums: Record<string, number> = {};

@@ -1,3 +1,4 @@
+import { makeOffenders } from "./attacks/campaign.ts";
 import { Audit } from "./audit.ts";
 import { createClock } from "./clock.ts";
 import { measure } from "./measure.ts";
@@ -18,10 +19,11 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
   const monitor = new Monitor(() => target.processes());
   say(`making ${socketsOf(scenario)} clients`);
   const prepared = await prepare(target, scenario, options);
+  const offenders = scenario.attacks && (await makeOffenders(target));
   const rows = new Rows(prepared.rows);
   const audit = new Audit(prepared.conversations, rows);
   const threads = new ShardThreads(prepared.shards);
-  const stage: Stage = { options, rows, audit, threads, monitor, clock: createClock() };
+  const stage: Stage = { options, rows, audit, threads, monitor, clock: createClock(), offenders };
   try {
     const bare = await monitor.sample();
     monitor.start();

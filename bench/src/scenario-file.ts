@@ -1,5 +1,8 @@
+import { ATTACK_NAMES } from "./attacks/names.ts";
 import { Fields } from "./fields.ts";
 import {
+  type Attacks,
+  attackSeconds,
   type Budget,
   type Conversations,
   countOf,
@@ -12,6 +15,9 @@ import {
   type Scenario,
   socketsOf,
 } from "./scenario.ts";
+
+/** What lies between attacks, beside their rests. */
+const ATTACK_MARGIN_SECONDS = 5;
 
 /** The file does not describe a scenario; every reason is in the message. */
 export class ScenarioError extends Error {
@@ -30,7 +36,10 @@ export function parseScenario(name: string, text: string): Scenario {
     connect: file.choice("connect", ["edge", "gateways", "one gateway"], "edge"),
     natsSyncInterval: file.has("natsSyncInterval") ? file.text("natsSyncInterval") : "",
     freshMesh: file.choice("mesh", ["shared", "fresh"], "shared") === "fresh",
+    environment: environmentIn(file),
     ...eventsIn(file),
+    attacks: attacksIn(file),
+    heartbeatSeconds: file.integer("heartbeatSeconds", 1, 300, 25),
     warmUpSeconds: file.integer("warmUpSeconds", 0, 600, 3),
     seconds: file.integer("seconds", 1, 3600),
     drainSeconds: file.integer("drainSeconds", 1, 600, 15),
@@ -60,6 +69,28 @@ function eventsIn(file: Fields): Pick<Scenario, "slowReaders" | "churn" | "storm
   };
   for (const fields of [slow, churn, storm]) fields?.end();
   return events;
+}
+
+function environmentIn(file: Fields): Record<string, string> {
+  const fields = file.optional("environment");
+  const environment = Object.fromEntries((fields?.keys ?? []).map((key) => [key, fields?.text(key) ?? ""]));
+  fields?.end();
+  return environment;
+}
+
+function attacksIn(file: Fields): Attacks | undefined {
+  const fields = file.optional("attacks");
+  if (fields === undefined) return undefined;
+  const only = fields.choice("only", ["all", ...ATTACK_NAMES], "all");
+  const attacks = {
+    kinds: only === "all" ? ATTACK_NAMES : [only],
+    seconds: fields.integer("seconds", 1, 60),
+    restSeconds: fields.integer("restSeconds", 1, 60),
+    repetitions: fields.integer("repetitions", 1, 10),
+    calmSeconds: fields.integer("calmSeconds", 1, 60),
+  };
+  fields.end();
+  return attacks;
 }
 
 function partIn(fields: Fields): Part {
@@ -112,6 +143,7 @@ function budgetIn(fields: Fields): Budget {
 /** What is in range by itself but too much together. */
 function excesses(scenario: Scenario): string[] {
   const { traffic, slowReaders, churn, storm, idleSockets, connect } = scenario;
+  const { attacks, environment, seconds } = scenario;
   const problems = traffic.flatMap((part, index) => partExcesses(part, `traffic.${index}`));
   const sockets = socketsOf(scenario);
   if (sockets > MAX_SOCKETS) problems.push(`needs ${sockets} sockets, ${MAX_SOCKETS} are the limit`);
@@ -134,6 +166,12 @@ function excesses(scenario: Scenario): string[] {
   }
   if (churn !== undefined && idleSockets === 0) problems.push("churn: there are no idleSockets");
   if (storm !== undefined && connect === "edge") problems.push('storm: needs "connect" to name the gateways');
+  if (attacks !== undefined && seconds < attackSeconds(attacks) + ATTACK_MARGIN_SECONDS) {
+    problems.push(`seconds: the attacks need ${attackSeconds(attacks) + ATTACK_MARGIN_SECONDS}`);
+  }
+  for (const key of Object.keys(environment)) {
+    if (!/^OCEANCHAT_[A-Z0-9_]+$/.test(key)) problems.push(`environment.${key}: is no key of a service`);
+  }
   return problems;
 }
 

@@ -1,3 +1,5 @@
+import type { AttackName } from "./attacks/names.ts";
+
 /** Who talks to whom. Writers of a conversation take turns; `online` of a group's members have a socket. */
 export type Conversations =
   | { readonly kind: "direct"; readonly pairs: number; readonly writers: 1 | 2 }
@@ -47,6 +49,16 @@ export interface Storm {
   readonly spreadSeconds: number;
 }
 
+/** Attacks on the mesh while the traffic goes on, one after another; each is repeated, with a rest after each time. */
+export interface Attacks {
+  readonly kinds: readonly AttackName[];
+  readonly seconds: number;
+  readonly restSeconds: number;
+  readonly repetitions: number;
+  /** Before the first and after the last, for comparison. */
+  readonly calmSeconds: number;
+}
+
 /** What a figure must not pass. */
 export interface Budget {
   /** What the table calls it. */
@@ -69,11 +81,16 @@ export interface Scenario {
   readonly connect: Way;
   /** NATS' `sync_interval` in the mesh that it needs; "": as the environment says. */
   readonly natsSyncInterval: string;
+  /** What the services of the mesh that it needs are told, beside what every mesh of the bench is. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Whether it needs a mesh that nothing has run on: for figures of memory. */
   readonly freshMesh: boolean;
   readonly slowReaders: SlowReaders | undefined;
   readonly churn: Churn | undefined;
   readonly storm: Storm | undefined;
+  readonly attacks: Attacks | undefined;
+  /** How often each socket sends a heartbeat. */
+  readonly heartbeatSeconds: number;
   /** Load before the measured time; conservation is checked, nothing is timed. */
   readonly warmUpSeconds: number;
   /** The measured time. */
@@ -82,6 +99,13 @@ export interface Scenario {
   readonly drainSeconds: number;
   readonly budgets: readonly Budget[];
 }
+
+/** How long they take. */
+export const attackSeconds = ({ kinds, seconds, restSeconds, repetitions, calmSeconds }: Attacks): number =>
+  2 * calmSeconds + kinds.length * repetitions * (seconds + restSeconds);
+
+/** Phases of the measured time: the calm before, the attacks in their order, the calm after. */
+export const phasesOf = ({ kinds }: Attacks): number => kinds.length + 2;
 
 /** Messages of one run that the generator keeps account of; a closed loop ends early when it is reached. */
 export const MAX_MESSAGES = 2_000_000;

@@ -7,6 +7,9 @@ import { runScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { modeOf, runningTarget, startTarget, type Target } from "./target.ts";
 
+/** What scenarios need a mesh to be. */
+type Needs = Pick<Scenario, "natsSyncInterval" | "environment">;
+
 /** A mesh and the scenarios that are run against it. */
 export class Session {
   readonly #asked: Arguments;
@@ -20,16 +23,18 @@ export class Session {
   }
 
   /** Starts a mesh, or takes the one that runs. `began` gets the session as soon as it can be stopped. */
-  static async open(asked: Arguments, natsSyncInterval: string, began: (session: Session) => void): Promise<Session> {
-    if (asked.endpoints !== undefined && natsSyncInterval !== "") {
-      throw new Error("a scenario that says natsSyncInterval needs a mesh of its own: leave --endpoints out");
+  static async open(asked: Arguments, needs: Needs, began: (session: Session) => void): Promise<Session> {
+    if (asked.endpoints !== undefined && (needs.natsSyncInterval !== "" || Object.keys(needs.environment).length > 0)) {
+      throw new Error(
+        "a scenario that says natsSyncInterval or environment needs a mesh of its own: leave --endpoints out",
+      );
     }
     const session = new Session(asked, asked.hops ? await HopReceiver.open() : undefined);
     began(session);
     process.stderr.write(asked.endpoints === undefined ? "starting a mesh\n" : `using ${asked.endpoints}\n`);
     session.#target =
       asked.endpoints === undefined
-        ? await startTarget({ otlpUrl: session.#hops?.url, natsSyncInterval, mode: await modeOf(asked) }, (stop) => {
+        ? await startTarget({ otlpUrl: session.#hops?.url, ...needs, mode: await modeOf(asked) }, (stop) => {
             session.#stop = stop;
           })
         : await runningTarget(asked.endpoints);

@@ -1,3 +1,4 @@
+import type { Offenders } from "./attacks/attack.ts";
 import type { Audit } from "./audit.ts";
 import type { HopReceiver } from "./hops.ts";
 import type { Monitor } from "./monitor.ts";
@@ -25,6 +26,8 @@ export interface Stage {
   readonly threads: ShardThreads;
   readonly monitor: Monitor;
   readonly clock: () => number;
+  /** Who attacks, in a scenario with attacks. */
+  readonly offenders: Offenders | undefined;
 }
 
 /** What has been counted at a moment. */

@@ -7,6 +7,7 @@ import type { Endpoints } from "@oceanchat/infra/endpoints";
 import { layoutOf } from "@oceanchat/infra/layout";
 import { parseIdentity } from "@oceanchat/infra/process-identity";
 import { startMesh } from "@oceanchat/infra/supervisor";
+import type { Scenario } from "./scenario.ts";
 import type { ProcessRef } from "./usage.ts";
 
 /** The system under load. */
@@ -19,6 +20,11 @@ export interface Target {
   readonly ws: string;
   /** WebSocket URLs of the gateways themselves. */
   readonly gateways: readonly string[];
+  /** Their mesh doors. */
+  readonly gatewayMeshes: readonly string[];
+  /** The edge's port for TCP with TLS, and the certificate to trust. */
+  readonly tcp: string;
+  readonly certificate: string;
   readonly nats: string;
   readonly mongodb: string;
   /** The database in it. */
@@ -64,16 +70,17 @@ const readEndpoints = async (file: string): Promise<Endpoints> => JSON.parse(awa
 export interface TargetOptions {
   readonly otlpUrl: string | undefined;
   readonly natsSyncInterval: string;
+  readonly environment: Scenario["environment"];
   readonly mode: Mode;
 }
 
 /**
  * Starts a mesh of its own: free ports, data in a temporary folder that is removed at the end. It takes the fast store if `make
  * infra-fast` has built it and the environment names no other. Spans go to `otlpUrl`;
- * `natsSyncInterval` is NATS' own, as the environment says where it is "".
+ * `natsSyncInterval` is NATS' own, as the environment says where it is ""; `environment` is what services are told beside.
  */
 export async function startTarget(
-  { otlpUrl, natsSyncInterval, mode }: TargetOptions,
+  { otlpUrl, natsSyncInterval, environment, mode }: TargetOptions,
   onStop: (stop: Target["stop"]) => void,
 ): Promise<Target> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-bench-"));
@@ -91,7 +98,9 @@ export async function startTarget(
     ports: "free",
     quiet: true,
     mode,
-    env: { all: { ...LIMITS, ...(otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl }) } },
+    env: {
+      all: { ...LIMITS, ...environment, ...(otlpUrl === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl }) },
+    },
     onStop: (given) => {
       ends = given;
     },
@@ -127,6 +136,9 @@ async function targetOf(endpoints: Endpoints, runFolder: string, ends: Pick<Targ
     edge: endpoints.edge,
     ws: endpoints.ws,
     gateways: endpoints.services["ws-gateway"].flatMap(({ ws }) => (ws === undefined ? [] : `ws://${ws}/ws`)),
+    gatewayMeshes: endpoints.services["ws-gateway"].map(({ mesh }) => mesh),
+    tcp: endpoints.tcp,
+    certificate: endpoints.certificate,
     nats: endpoints.infra.nats,
     store: STORES.exec(command)?.[0] ?? "unknown",
     mongodb: endpoints.infra.mongodb,

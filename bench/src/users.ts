@@ -27,6 +27,19 @@ export async function registerUser(edge: string): Promise<User> {
   return { userId: textAt(answer, "user", "userId"), token: textAt(answer, "tokens", "accessToken") };
 }
 
+/** Registers a user and logs him in on so many devices; gives a session of each. */
+export async function registerDevices(edge: string, devices: number): Promise<User[]> {
+  const login = { username: `bench-${randomUUID().slice(0, 18)}`, password: "correct horse battery" };
+  const device = () => ({ deviceId: randomUUID(), platform: "PLATFORM_WEB", name: "bench" });
+  await post(edge, "/auth/register", undefined, () => ({ ...login, displayName: "bench", device: device() }));
+  const sessions: User[] = [];
+  while (sessions.length < devices) {
+    const answer = await post(edge, "/auth/login", undefined, () => ({ ...login, device: device() }));
+    sessions.push({ userId: textAt(answer, "user", "userId"), token: textAt(answer, "tokens", "accessToken") });
+  }
+  return sessions;
+}
+
 /** The id of the direct conversation of two users. */
 export function directId(a: string, b: string): string {
   return a < b ? `d_${a}_${b}` : `d_${b}_${a}`;

@@ -92,7 +92,9 @@ function mayUse(path: string, unit: string): string[] {
   if (unit === "runtime") return ["gen", "runtime", ...(path.includes("/src/") ? [] : ["infra"])];
   if (unit === "infra") return ["gen", "infra"];
   if (unit === "standalone") return ["gen", "runtime", ...(path.includes("/test/") ? ["infra", unit] : [])];
-  if (unit === "tests" || unit === "bench") return ["gen", "infra", "runtime", "sdk", unit];
+  if (unit === "tests") return ["gen", "infra", "runtime", "sdk", unit];
+  // Raw clients: it attacks with what the tests attack with.
+  if (unit === "bench") return ["gen", "infra", "runtime", "sdk", "tests", unit];
   const own = unit.slice(unit.lastIndexOf("/") + 1);
   // Its tests may start servers (infra) and stand-ins for the world outside, such as push providers (tests).
   return ["gen", "runtime", own, ...(path.includes("/test/") ? ["infra", "tests"] : [])];

@@ -5,7 +5,8 @@ import { setTimeout } from "node:timers/promises";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ServerPacketSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
-import { closeCodeAfter, maskedFrame, openSocket, upgradeRequest } from "../support/raw-upgrade.ts";
+import { maskedFrame, openSocket, placeOf, RawWebSocket, upgradeRequest } from "../raw-clients/raw-websocket.ts";
+import { FLOODS, VIOLATIONS } from "../raw-clients/violations.ts";
 import { installation } from "../support/shared-installation.ts";
 import type { TestSocket } from "../support/socket.ts";
 import { directId, TestUser, textTo } from "../support/user.ts";
@@ -107,22 +108,8 @@ describe("abuse through the edge", function () {
 
   attack("closes whoever breaks the protocol with the code that says so", async () => {
     const { ws } = installation().at;
-    const continuations = Array.from({ length: 10_000 }, () => maskedFrame(0x00, Buffer.of(1)));
-    const tiny = Array.from({ length: 2_000 }, () => maskedFrame(0x00, Buffer.of(1)));
-    const binary: readonly (readonly [Uint8Array, number])[] = [
-      [Buffer.of(0x82, 1, 7), 1002],
-      [maskedFrame(0xc2, Buffer.of(1, 2, 3)), 1002],
-      [maskedFrame(0x82 | 0x10, Buffer.of(1)), 1002],
-      [Buffer.concat([maskedFrame(0x02, Buffer.of(1)), ...continuations]), 1008],
-      [Buffer.concat([maskedFrame(0x02, Buffer.of(1)), ...tiny]), 1008],
-      [Buffer.of(0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0), 1009],
-      [maskedFrame(0x81, Buffer.from("{}")), 4400],
-      [maskedFrame(0x88, Buffer.of(3)), 1002],
-      [Buffer.concat(Array.from({ length: 20_000 }, () => maskedFrame(0x89))), 4429],
-      [Buffer.concat(Array.from({ length: 20_000 }, () => maskedFrame(0x82, Buffer.of(1)))), 4429],
-    ];
-    for (const [bytes, code] of binary) {
-      assert.equal(await closeCodeAfter(ws, upgradeRequest(users[2].token), bytes), code);
+    for (const { what, bytes, code } of [...VIOLATIONS, ...FLOODS]) {
+      assert.equal(await closeCodeAfter(ws, upgradeRequest(users[2].token), bytes), code, what);
     }
     const json = upgradeRequest(users[2].token, "oceanchat.v1.json");
     assert.equal(await closeCodeAfter(ws, json, maskedFrame(0x81, Buffer.of(0xc3, 0x28))), 1007);
@@ -131,7 +118,7 @@ describe("abuse through the edge", function () {
 
   attack("ends whoever connects and waits: in his headers, and on TCP before or in the first frame", async () => {
     const { endpoints } = installation().mesh;
-    const inHeaders = await openSocket(endpoints.edge);
+    const inHeaders = await openSocket(placeOf(endpoints.edge));
     inHeaders.write(upgradeRequest(users[2].token).slice(0, 60));
     const answer: Buffer[] = [];
     inHeaders.on("data", (chunk: Buffer) => void answer.push(chunk));
@@ -146,7 +133,7 @@ describe("abuse through the edge", function () {
   attack("survives connections that are reset by the hundred", async () => {
     const { ws } = installation().at;
     const reset = async (bytes: string, answered: boolean) => {
-      const socket = await openSocket(ws);
+      const socket = await openSocket(placeOf(ws));
       if (bytes !== "") socket.write(bytes);
       if (answered) await Promise.race([once(socket, "data"), once(socket, "close")]);
       socket.resetAndDestroy();
@@ -162,6 +149,13 @@ describe("abuse through the edge", function () {
     await socket.close();
   });
 });
+
+/** Upgrades, writes bytes, and gives the code of the close frame that comes back. */
+async function closeCodeAfter(url: string, request: string, bytes: Uint8Array): Promise<number | undefined> {
+  const client = await RawWebSocket.open(placeOf(url), request);
+  client.write(bytes);
+  return client.closeCode;
+}
 
 async function openTcp(): Promise<TLSSocket> {
   const { tcp, certificate } = installation().mesh.endpoints;

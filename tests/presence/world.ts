@@ -19,12 +19,19 @@ export const IDLE_MS = 2_500;
 /** How many connections a user may have. */
 export const MOST = 2;
 const BEAT_MS = 600;
+/** A socket that ended without a close frame. */
+const GONE = 1006;
 const OPENING_MS = 30_000;
 
 interface Connection {
   readonly socket: TestSocket;
   readonly link: Link;
+  readonly gateway: number;
   lost: boolean;
+  /** Whether something happened to it that may end it: to its client, its way or its gateway. */
+  touched: boolean;
+  /** The code that it was closed with. */
+  endedWith: number | undefined;
 }
 
 interface Device {
@@ -53,6 +60,8 @@ export class World {
   readonly #locates: readonly Locate[];
   readonly #opening = new Set<Promise<void>>();
   readonly #links: Link[] = [];
+  /** All that ever were. */
+  readonly #connections: Connection[] = [];
 
   constructor(mesh: Mesh, redis: Redis, viewer: TestUser, people: readonly Person[], locates: readonly Locate[]) {
     this.#mesh = mesh;
@@ -80,10 +89,12 @@ export class World {
         return this.#choose(this.#person(action), action.choice);
       case "kill":
         await this.#mesh.kill(`ws-gateway-${action.gateway + 1}`, "SIGKILL");
+        this.#touch(action.gateway);
         return this.#mesh.untilReady(`ws-gateway-${action.gateway + 1}`);
       case "freeze":
         await this.#mesh.kill(`ws-gateway-${action.gateway + 1}`, "SIGSTOP");
         await setTimeout(LEASE_MS * 1.5);
+        this.#touch(action.gateway);
         return this.#mesh.kill(`ws-gateway-${action.gateway + 1}`, "SIGCONT");
       case "restart":
         await this.#mesh.kill(`presence-${action.presence + 1}`, "SIGKILL");
@@ -96,6 +107,11 @@ export class World {
   /** Resolves when nothing is under way any more. */
   async settled(): Promise<void> {
     await Promise.all([...this.#opening, ...this.#people.map(({ choosing }) => choosing)]);
+  }
+
+  /** The close codes of sockets that nothing had happened to: other devices have taken their place. */
+  get ends(): readonly number[] {
+    return this.#connections.flatMap(({ touched, endedWith }) => (touched ? [] : (endedWith ?? [])));
   }
 
   /** What is so, as the clients know it: who holds an open socket, and what he has chosen. */
@@ -136,6 +152,21 @@ export class World {
     for (const link of this.#links) link.close();
   }
 
+  #touch(gateway: number): void {
+    for (const connection of this.#connections) {
+      const { endedWith = GONE } = connection;
+      if (connection.gateway === gateway && endedWith === GONE) connection.touched = true;
+    }
+  }
+
+  #opened(device: Device, connection: Connection): void {
+    device.connections.push(connection);
+    this.#connections.push(connection);
+    void connection.socket.closed.then(({ code }) => {
+      connection.endedWith = code;
+    });
+  }
+
   *#all(): Generator<Connection> {
     for (const { devices } of this.#people) for (const { connections } of devices) yield* connections;
   }
@@ -164,7 +195,7 @@ export class World {
       setTimeout(OPENING_MS, undefined, { ref: false }).then(() => assertNever("a socket never opened")),
     ])
       .then(
-        (socket) => void device.connections.push({ socket, link, lost: false }),
+        (socket) => this.#opened(device, { socket, link, gateway, lost: false, touched: false, endedWith: undefined }),
         () => link.close(), // its gateway is dead, or has closed it at once
       )
       .finally(() => this.#opening.delete(opening));
@@ -195,7 +226,10 @@ function assertNever(what: string): never {
 }
 
 async function each(device: Device, act: (connection: Connection) => void): Promise<void> {
-  for (const connection of device.connections) if (isOpen(connection)) act(connection);
+  for (const connection of device.connections.filter(isOpen)) {
+    connection.touched = true;
+    act(connection);
+  }
   device.connections = device.connections.filter(isOpen);
 }
 

@@ -1,3 +1,4 @@
+import { type AttackTable, memory, noticed } from "../attacks/table.ts";
 import { type BudgetRow, budgetRows, type Ran } from "../budgets.ts";
 import { figuresOf } from "../figures.ts";
 import type { ProcessSeries } from "../monitor.ts";
@@ -54,6 +55,7 @@ function scenarioHtml({ scenario, runs }: Ran): string {
     ...latencyHtml(last),
     processHtml(last),
     ...hopHtml(last),
+    ...attackHtml(last),
   ].join("\n");
 }
 
@@ -113,6 +115,18 @@ function hopHtml({ hops }: RunResult): string[] {
     label: `${took.p50.toFixed(2)} ms (p99 ${took.p99.toFixed(1)})`,
   }));
   return ["<h3>The way of a message: medians, in ms after the gateway got it</h3>", barChart(bars)];
+}
+
+function attackHtml({ attacks }: RunResult): string[] {
+  if (attacks === undefined) return [];
+  const titles = attacks.attacks.map(({ name, title }) => `<li>${escaped(name)}: ${escaped(title)}</li>`);
+  return [`<h3>Attacks</h3><ul>${titles.join("")}</ul>`, tableHtml(noticed(attacks)), tableHtml(memory(attacks))];
+}
+
+function tableHtml({ head, rows }: AttackTable): string {
+  const line = (cells: readonly string[], kind: "td" | "th"): string =>
+    `<tr>${cells.map((cell) => `<${kind}>${escaped(cell)}</${kind}>`).join("")}</tr>`;
+  return `<table>${line(head, "th")}${rows.map((row) => line(row, "td")).join("")}</table>`;
 }
 
 const shown = (value: number, digits: number): string =>

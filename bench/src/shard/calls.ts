@@ -8,6 +8,7 @@ export type ShardCall =
   | { readonly kind: "readSlowly"; readonly slowly: boolean }
   | { readonly kind: "catchUp" }
   | { readonly kind: "churn"; readonly perSecond: number }
+  | { readonly kind: "phase"; readonly phase: number | undefined }
   | { readonly kind: "behind" }
   | { readonly kind: "result" }
   | { readonly kind: "close" };

@@ -41,6 +41,9 @@ export interface ShardPlan {
   readonly resumes: boolean;
   /** Over which time they spread their first try, in milliseconds. */
   readonly spreadMs: number;
+  readonly heartbeatMs: number;
+  /** Phases of the measured time that are timed apart. */
+  readonly phases: number;
 }
 
 /** When what is done, in milliseconds of the generator's clock. */
@@ -55,6 +58,8 @@ export interface ShardTimes {
 /** Latencies that go between threads as texts. */
 export interface EncodedLatencies {
   readonly parts: readonly { readonly ack: string; readonly delivery: string }[];
+  /** Messages that were meant to leave in each phase. */
+  readonly phases: readonly { readonly ack: string; readonly delivery: string }[];
   readonly lag: string;
   readonly baseline: string;
   /** From the first byte to `hello`. */

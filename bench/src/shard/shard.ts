@@ -16,7 +16,6 @@ import type { ShardPlan, ShardResult, ShardTimes } from "./plan.ts";
 import { Resume } from "./resume.ts";
 import { Traffic } from "./traffic.ts";
 
-const HEARTBEAT_MS = 25_000;
 const CONNECT_TRIES = 5;
 /** How long a client's first \`sync\` may hold up the next client. */
 const SYNC_WAIT_MS = 5_000;
@@ -65,7 +64,7 @@ export class Shard implements ClientEvents {
     this.#resume.forget();
     this.#heartbeats = setInterval(() => {
       for (const client of this.#clients.values()) client.heartbeat();
-    }, HEARTBEAT_MS);
+    }, this.#plan.heartbeatMs);
   }
 
   /** Begins with the load and resolves when it ends. */
@@ -120,6 +119,10 @@ export class Shard implements ClientEvents {
     return {
       latencies: {
         parts: this.#traffic.parts.map(({ ack, delivery }) => ({ ack: ack.encode(), delivery: delivery.encode() })),
+        phases: this.#traffic.phases.latencies.map(({ ack, delivery }) => ({
+          ack: ack.encode(),
+          delivery: delivery.encode(),
+        })),
         lag: this.#traffic.lag.encode(),
         baseline: this.#traffic.baseline.encode(),
         connect: this.#connecting.encode(),
@@ -135,6 +138,11 @@ export class Shard implements ClientEvents {
       gateways: gateways.counts(),
       gatewayOf,
     };
+  }
+
+  /** From now on messages count for this phase, or for none. */
+  phase(phase: number | undefined): void {
+    this.#traffic.phases.begin(phase, this.#clock());
   }
 
   /** Clients that are not connected, or have not got yet what they missed. */

@@ -89,6 +89,11 @@ export class ShardThreads {
     await this.#all({ kind: "churn", perSecond: perSecond / this.#threads.length });
   }
 
+  /** From now on messages count for this phase of the measured time, or for none. */
+  async phase(phase: number | undefined): Promise<void> {
+    await this.#all({ kind: "phase", phase });
+  }
+
   /** Clients that are not connected, or have not got yet what they missed. */
   async behind(): Promise<number> {
     const said = await this.#all({ kind: "behind" });

@@ -7,6 +7,7 @@ import { messageOf, SendTemplate } from "../outgoing.ts";
 import type { Rows } from "../rows.ts";
 import { Tally } from "../tally.ts";
 import type { Client } from "./client.ts";
+import { Phases } from "./phases.ts";
 import type { ShardPlan, ShardTimes } from "./plan.ts";
 
 /** gRPC codes after which a message may be in the log all the same. */
@@ -27,6 +28,8 @@ export class Traffic {
   readonly baseline = new Latencies();
   readonly errors = new Tally();
   readonly parts: readonly { readonly ack: Latencies; readonly delivery: Latencies }[];
+  /** The same, by phases of the measured time. */
+  readonly phases: Phases;
   readonly #plan: ShardPlan;
   readonly #clock: () => number;
   readonly #rows: Rows;
@@ -55,6 +58,7 @@ export class Traffic {
     this.#tails = Float64Array.from(plan.conversations, ({ id }) => idTail(Buffer.from(id, "latin1"), id.length));
     this.#turns = new Uint32Array(plan.conversations.length);
     this.parts = plan.parts.map(() => ({ ack: new Latencies(), delivery: new Latencies() }));
+    this.phases = new Phases(plan.phases);
     const slow = plan.clients.filter(({ slowBytesPerSecond }) => slowBytesPerSecond !== undefined);
     this.#slow = new Set(slow.map(({ number }) => number));
   }
@@ -101,6 +105,7 @@ export class Traffic {
     if (!this.#ledger.ack(message, connection, seq)) return;
     const intended = this.#rows.intended(message);
     if (this.#isTimed(intended)) this.parts[this.#ledger.partOf(message)]?.ack.add(this.#now - intended);
+    this.phases.of(intended)?.ack.add(this.#now - intended);
     this.onAnswer(this.#ledger.conversationOf(message), 0);
   }
 
@@ -122,6 +127,7 @@ export class Traffic {
     }
     const intended = this.#rows.intended(number);
     if (this.#times === undefined || this.#slow.has(connection)) return;
+    this.phases.of(intended)?.delivery.add(this.#now - intended);
     if (this.#isTimed(intended)) this.parts[this.#ledger.partOf(number)]?.delivery.add(this.#now - intended);
     else if (intended >= this.#times.baseline && intended < this.#times.from) this.baseline.add(this.#now - intended);
   }

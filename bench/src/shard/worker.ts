@@ -25,6 +25,9 @@ function serve(plan: ShardPlan, say: (said: Said) => void): (asked: Asked) => vo
       case "churn":
         shard.churn(call.perSecond);
         break;
+      case "phase":
+        shard.phase(call.phase);
+        break;
       case "behind":
         return { behind: shard.behind };
       case "result":

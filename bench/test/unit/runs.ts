@@ -41,6 +41,7 @@ export function run(acked: number, ackMs: number, wrong = false): RunResult {
       violations,
     },
     ...{ sockets: 100, connectSeconds: 1, gateways: { g: 100 }, acrossGateways: 0, gatewayGrowthBytes: 512_000 },
+    ...{ edgeGrowthBytes: 0, attacks: undefined },
     hops: [{ name: "gateway.uplink", began: timed(0.01), took: timed(4), ended: timed(4) }],
     ...{ idle: usage, usage, backlog: [], storedAfterSeconds: 0.1 },
     series: { at: [0, 1], processes: [{ name: "message-1", cpus: [0, 0.5], rssBytes: [1e8, 1.1e8] }] },
@@ -56,6 +57,8 @@ export function scenario(name: string, budgets: readonly Budget[]): Scenario {
       idleSockets: 0,
       connect: "edge",
       natsSyncInterval: "",
+      environment: {},
+      heartbeatSeconds: 25,
       freshMesh: false,
       budgets,
     },
@@ -67,6 +70,14 @@ export function scenario(name: string, budgets: readonly Budget[]): Scenario {
         textBytes: 100,
       },
     ],
-    ...{ slowReaders: undefined, churn: undefined, storm: undefined, warmUpSeconds: 1, seconds: 10, drainSeconds: 5 },
+    ...{
+      slowReaders: undefined,
+      churn: undefined,
+      storm: undefined,
+      attacks: undefined,
+      warmUpSeconds: 1,
+      seconds: 10,
+      drainSeconds: 5,
+    },
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { ATTACK_NAMES } from "../../src/attacks/names.ts";
 import { countOf, membersOf, onlineOf, socketsOf } from "../../src/scenario.ts";
 import { parseScenario, ScenarioError } from "../../src/scenario-file.ts";
 
@@ -37,10 +38,13 @@ describe("a scenario file", () => {
       idleSockets: 0,
       connect: "edge",
       natsSyncInterval: "",
+      environment: {},
       freshMesh: false,
       slowReaders: undefined,
       churn: undefined,
       storm: undefined,
+      attacks: undefined,
+      heartbeatSeconds: 25,
       warmUpSeconds: 3,
       seconds: 5,
       drainSeconds: 15,
@@ -81,6 +85,23 @@ describe("a scenario file", () => {
     const group = { kind: "group", groups: 3, members: 200, online: 150, writers: 5 } as const;
     assert.deepEqual([membersOf(direct), onlineOf(direct), countOf(direct)], [2, 2, 50]);
     assert.deepEqual([membersOf(group), onlineOf(group), countOf(group)], [200, 150, 3]);
+  });
+
+  it("has attacks, all or one, and what its mesh is told", () => {
+    const attacks = { seconds: 3, restSeconds: 2, repetitions: 3, calmSeconds: 10 };
+    const environment = { OCEANCHAT_IDLE_MS: "6000" };
+    const file = { ...good, seconds: 300, attacks, environment, heartbeatSeconds: 2 };
+    const all = parseScenario("x", JSON.stringify(file));
+    assert.deepEqual([all.attacks?.kinds, all.environment, all.heartbeatSeconds], [ATTACK_NAMES, environment, 2]);
+    const one = parseScenario("x", JSON.stringify({ ...file, seconds: 40, attacks: { ...attacks, only: "flood" } }));
+    assert.deepEqual(one.attacks?.kinds, ["flood"]);
+    assert.deepEqual(problemsOf({ ...file, seconds: 39, attacks: { ...attacks, only: "flood" } }), [
+      "seconds: the attacks need 40",
+    ]);
+    assert.deepEqual(problemsOf({ ...file, attacks: { ...attacks, only: "x" }, environment: { PATH: "x" } }), [
+      `attacks.only: expected all or ${ATTACK_NAMES.join(" or ")}`,
+    ]);
+    assert.deepEqual(problemsOf({ ...file, environment: { PATH: "x" } }), ["environment.PATH: is no key of a service"]);
   });
 
   it("says everything that is wrong at once", () => {

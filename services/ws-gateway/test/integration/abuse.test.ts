@@ -1,42 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { maskedFrame } from "@oceanchat/tests/raw-clients/raw-websocket";
+import { FLOODS, VIOLATIONS } from "@oceanchat/tests/raw-clients/violations";
 import { Bystander } from "../support/bystander.ts";
 import { connectPacket, packet, TcpClient, WsClient } from "../support/clients.ts";
 import { RunningGateway } from "../support/gateway.ts";
-import { maskedFrame, openSocket, RawWebSocket, upgradeRequest } from "../support/raw-socket.ts";
+import { openRawWebSocket, openSocket, upgradeRequest } from "../support/raw-socket.ts";
 import { accessToken } from "../support/tokens.ts";
 
-const TEXT = 0x81;
 const BINARY = 0x82;
-const CLOSE = 0x88;
-const PING = 0x89;
-const PONG = 0x8a;
-const CONTINUATION = 0x00;
-/** An unmasked or masked header that announces 2^40 bytes. */
-const giant = Buffer.of(BINARY, 0x80 | 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-
-/** What a client writes, and the code that it is closed with. */
-const VIOLATIONS: readonly (readonly [string, Uint8Array, number])[] = [
-  ["an unmasked frame", Buffer.of(BINARY, 1, 7), 1002],
-  ["a compressed frame", maskedFrame(BINARY | 0x40, Buffer.of(1, 2, 3)), 1002],
-  ["a reserved bit", maskedFrame(BINARY | 0x10, Buffer.of(1)), 1002],
-  ["an unknown opcode", maskedFrame(0x83, Buffer.of(1)), 1002],
-  ["a continuation of nothing", maskedFrame(0x80, Buffer.of(1)), 1002],
-  [
-    "a message inside another",
-    Buffer.concat([maskedFrame(0x02, Buffer.of(1)), maskedFrame(BINARY, Buffer.of(2))]),
-    1002,
-  ],
-  ["a frame of a tebibyte", giant, 1009],
-  ["text on a binary connection", maskedFrame(TEXT, Buffer.from("{}")), 4400],
-  ["text that is not UTF-8", maskedFrame(TEXT, Buffer.of(0xc3, 0x28)), 1007],
-  ["a ping of 126 bytes", maskedFrame(PING, Buffer.alloc(126)), 1002],
-  ["a ping in fragments", maskedFrame(0x09, Buffer.of(1)), 1002],
-  ["a close code of one byte", maskedFrame(CLOSE, Buffer.of(3)), 1002],
-  ["a close code that may not be sent", maskedFrame(CLOSE, Buffer.of(0x03, 0xed)), 1002],
-  ["a close reason that is not UTF-8", maskedFrame(CLOSE, Buffer.of(0x03, 0xe8, 0xff, 0xfe)), 1007],
-];
 
 describe("abuse", () => {
   let gateway: RunningGateway;
@@ -75,29 +48,13 @@ describe("abuse", () => {
       if (this.test !== undefined) this.test.title += ` [others wait ${(await bystander.stop()).toFixed(1)} ms at p99]`;
     });
 
-  for (const [what, bytes, code] of VIOLATIONS) {
+  for (const { what, bytes, code } of [...VIOLATIONS, ...FLOODS]) {
     attack(`closes on ${what} with ${code}`, async () => {
-      const client = await RawWebSocket.open(gateway.at.wsPort);
+      const client = await openRawWebSocket(gateway.at.wsPort);
       client.write(bytes);
       assert.equal(await client.closeCode, code);
     });
   }
-
-  attack("closes on 10,000 continuation frames, also of no bytes", async () => {
-    for (const piece of [Buffer.of(1), Buffer.alloc(0)]) {
-      const client = await RawWebSocket.open(gateway.at.wsPort);
-      client.write(maskedFrame(0x02, piece), ...Array.from({ length: 10_000 }, () => maskedFrame(CONTINUATION, piece)));
-      assert.equal(await client.closeCode, 1008);
-    }
-  });
-
-  attack("closes with 4429 on floods of pings, pongs and heartbeats", async () => {
-    for (const first of [PING, PONG, BINARY]) {
-      const client = await RawWebSocket.open(gateway.at.wsPort);
-      client.write(...Array.from({ length: 20_000 }, () => maskedFrame(first)));
-      assert.equal(await client.closeCode, 4429);
-    }
-  });
 
   attack(
     "closes one who connects and waits: before the upgrade, in its headers, and on TCP before or in his first frame",
@@ -174,7 +131,7 @@ describe("abuse", () => {
   });
 
   attack("closes one who fills the network with packets and reads no answers", async () => {
-    const client = await RawWebSocket.open(gateway.at.wsPort);
+    const client = await openRawWebSocket(gateway.at.wsPort);
     client.socket.pause();
     const done = (reason: string) => packet({ requestId: 1, event: { case: "goAway", value: { reason } } });
     const frame = maskedFrame(BINARY, done("x".repeat(60 * 1024)));

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeUsers } from "../accounts.ts";
+import type { Attacks } from "../scenario.ts";
+import { spreadOf } from "../spread.ts";
+import type { Stage } from "../stage.ts";
+import { Tally } from "../tally.ts";
+import type { Target } from "../target.ts";
+import { type UsageSample, usageBetween } from "../usage.ts";
+import { registerDevices } from "../users.ts";
+import { Offenders } from "./attack.ts";
+import { ATTACKS } from "./attacks.ts";
+import type { AttackName } from "./names.ts";
+
+/** Memory of the processes of a service, together. */
+export interface AttackMemory {
+  readonly service: string;
+  readonly beforeBytes: number;
+  readonly peakBytes: number;
+  /** After the rest that followed each repetition. */
+  readonly afterBytes: readonly number[];
+}
+
+/** What was seen of an attack, but for what others noticed. */
+export interface AttackSeen {
+  readonly name: AttackName;
+  readonly title: string;
+  /** What the offenders were told, and how often. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Those of them that are no typed refusal. */
+  readonly unexpected: number;
+  readonly memory: readonly AttackMemory[];
+  /** CPUs that everything but the generator used meanwhile. */
+  readonly cpus: number;
+}
+
+/** All of them, and the CPUs that the same processes used in the calm before. */
+export interface Attacked {
+  readonly calmCpus: number;
+  readonly attacks: readonly AttackSeen[];
+}
+
+/** Whose memory is looked at: what the offenders reach. */
+const SERVICES = ["ws-gateway", "router", "message", "presence", "standalone", "envoy"];
+/** More than are open at the same time. */
+const OFFENDERS = 200;
+const DEVICES = 10;
+
+/** Registers those who attack. */
+export async function makeOffenders(target: Target): Promise<Offenders> {
+  return new Offenders(await makeUsers(target, OFFENDERS), await registerDevices(target.edge, DEVICES));
+}
+
+/** Attacks one after another. Outcomes that take long are waited for at the end. */
+export async function runAttacks(stage: Stage, attacks: Attacks, offenders: Offenders): Promise<Attacked> {
+  const { options, threads, monitor } = stage;
+  await threads.phase(0);
+  const began = await monitor.sample();
+  await sleep(attacks.calmSeconds * 1000);
+  const calmCpus = cpusBetween(began, await monitor.sample());
+  const under: (() => Promise<AttackSeen>)[] = [];
+  for (const [index, kind] of attacks.kinds.entries()) {
+    options.say(`attack: ${ATTACKS[kind].title}`);
+    under.push(await attack(stage, { kind, phase: index + 1, attacks, offenders }));
+  }
+  await threads.phase(attacks.kinds.length + 1);
+  await sleep(attacks.calmSeconds * 1000);
+  await threads.phase(undefined);
+  return { calmCpus, attacks: await Promise.all(under.map((seen) => seen())) };
+}
+
+interface Turn {
+  readonly kind: AttackName;
+  readonly phase: number;
+  readonly attacks: Attacks;
+  readonly offenders: Offenders;
+}
+
+/** Repeats an attack; the result waits until the last offender has been told something. */
+async function attack({ options, threads, monitor }: Stage, turn: Turn): Promise<() => Promise<AttackSeen>> {
+  const { title, expected, run } = ATTACKS[turn.kind];
+  const { seconds, restSeconds, repetitions } = turn.attacks;
+  const outcomes = new Tally();
+  const world = { target: options.target, offenders: turn.offenders, outcomes };
+  const running: Promise<void>[] = [];
+  const before = await monitor.sample();
+  const after: UsageSample[] = [];
+  const cpus: number[] = [];
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    await threads.phase(turn.phase);
+    const began = await monitor.sample();
+    const one = run(world, seconds * 1000);
+    one.catch(() => undefined); // heard of below
+    running.push(one);
+    await sleep(seconds * 1000);
+    cpus.push(cpusBetween(began, await monitor.sample()));
+    await threads.phase(undefined);
+    await sleep(restSeconds * 1000);
+    after.push(await monitor.sample());
+  }
+  const peaks = monitor.peaks(before, after.at(-1) ?? before);
+  const memory = SERVICES.map((service) => memoryOf(service, before, after, peaks)).filter(
+    ({ peakBytes }) => peakBytes > 0,
+  );
+  return async () => {
+    await Promise.all(running);
+    const counts = outcomes.counts();
+    const unexpected = Object.entries(counts).reduce((sum, [what, n]) => sum + (expected.includes(what) ? 0 : n), 0);
+    return { name: turn.kind, title, outcomes: counts, unexpected, memory, cpus: spreadOf(cpus).median };
+  };
+}
+
+/** CPUs that everything but the generator used. */
+function cpusBetween(from: UsageSample, to: UsageSample): number {
+  const { processes, seconds } = usageBetween(from, to);
+  return processes.reduce((sum, { name, cpuSeconds }) => sum + (name === "generator" ? 0 : cpuSeconds), 0) / seconds;
+}
+
+function memoryOf(
+  service: string,
+  before: UsageSample,
+  after: readonly UsageSample[],
+  peaks: ReadonlyMap<string, number>,
+): AttackMemory {
+  const isOne = (name: string): boolean => name === service || name.startsWith(`${service}-`);
+  const bytesOf = ({ processes }: UsageSample): number =>
+    processes.reduce((sum, { name, rssBytes }) => sum + (isOne(name) ? rssBytes : 0), 0);
+  const peakBytes = [...peaks].reduce((sum, [name, bytes]) => sum + (isOne(name) ? bytes : 0), 0);
+  return { service, beforeBytes: bytesOf(before), peakBytes, afterBytes: after.map(bytesOf) };
+}
