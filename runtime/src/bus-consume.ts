@@ -1,5 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
+import { Acks } from "./bus-acks.ts";
 import { type Burial, burialOf, bury } from "./bus-bury.ts";
 import { Delivery } from "./bus-delivery.ts";
 import { defaultRetryDelayMs, Lanes } from "./bus-lanes.ts";
@@ -44,6 +45,7 @@ export class LaneConsumption implements Consumption {
    * first time when it was killed.
    */
   readonly #settled: Settled;
+  readonly #acks: Acks;
   readonly #ticker: NodeJS.Timeout;
   #stopping: Promise<void> | undefined;
 
@@ -51,6 +53,7 @@ export class LaneConsumption implements Consumption {
     this.#options = options;
     this.#needs = needs;
     this.#settled = new Settled(2 * options.maxInFlight);
+    this.#acks = new Acks(needs.link, options.maxInFlight);
     this.#lanes = new Lanes<Delivery>({
       lanes: options.lanes,
       maxBatch: options.maxBatch,
@@ -67,7 +70,9 @@ export class LaneConsumption implements Consumption {
       consumer: options.consumer,
       room: () => options.maxInFlight - this.#held.size,
       threshold: Math.max(1, Math.floor(options.maxInFlight / 4)),
+      gatherMs: options.lingerMs ?? 0,
       receive: (message) => this.#receive(message),
+      gathered: () => this.#lanes.hurry(),
       recreate: needs.recreate,
     });
     this.#ticker = setInterval(() => this.#tick(), Math.min(1000, needs.ackWaitMs / 6));
@@ -94,6 +99,7 @@ export class LaneConsumption implements Consumption {
   async #stop(drainMs: number): Promise<void> {
     await Promise.all([this.#lanes.close(drainMs), this.#puller.stop(drainMs)]);
     clearInterval(this.#ticker);
+    this.#acks.flush();
     const unhandled = this.#lanes.leftovers().sort((a, b) => a.sequence - b.sequence);
     for (const message of unhandled) message.nak(this.#needs.link);
     this.#held.clear();
@@ -105,7 +111,7 @@ export class LaneConsumption implements Consumption {
     const { link } = this.#needs;
     try {
       const delivery = new Delivery(message, performance.now());
-      if (this.#settled.has(delivery.sequence, delivery.nanos)) delivery.ack(link);
+      if (this.#settled.has(delivery.sequence, delivery.nanos)) this.#acks.add(delivery);
       else if (!this.#held.has(delivery.sequence)) this.#hold(delivery);
       else link.log.debug({ sequence: delivery.sequence }, "bus: delivered again while it is handled");
     } catch (error) {
@@ -145,7 +151,7 @@ export class LaneConsumption implements Consumption {
   }
 
   #settle(message: Delivery): void {
-    message.ack(this.#needs.link);
+    this.#acks.add(message);
     this.#held.delete(message.sequence);
     this.#settled.add(message.sequence, message.nanos);
     this.#puller.pull();

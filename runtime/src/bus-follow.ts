@@ -1,18 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { parseReply } from "./bus-delivery.ts";
+import { FollowRequests } from "./bus-follow-requests.ts";
 import type { Link } from "./bus-link.ts";
 import { positionOf } from "./bus-read.ts";
 import type { Following, FollowOptions, StreamPosition } from "./bus-types.ts";
 import { shared } from "./fail.ts";
 
-const EXPIRES_MS = 30_000;
-const HEARTBEAT_MS = 5000;
 /** The server forgets the consumer of a process that is gone after this time. */
 const INACTIVE_MS = 60_000;
-/** Asked for at once. */
-const BATCH = 2000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
 /** After this time without the awaited message the server is asked whether there is one at all. */
@@ -48,6 +45,7 @@ export class Follower implements Following {
   readonly #running: Promise<void>;
   readonly #waiters = new Set<Waiter>();
   #session: Session | undefined;
+  #requests: FollowRequests | undefined;
   /** Everything up to here was handled, or needs no handling. */
   #handled: StreamPosition = { lastSequence: 0, createdMs: 0 };
   #stopped = false;
@@ -76,6 +74,7 @@ export class Follower implements Following {
       reject(shared.unavailable(`what stream ${this.#options.stream} holds isn't known at the moment`));
     const timer = setTimeout(late, timeoutMs);
     this.#waiters.add(waiter);
+    this.#requests?.hurry();
     this.#looking ??= setInterval(() => void this.#look(), STUCK_MS);
     await promise.finally(() => {
       clearTimeout(timer);
@@ -139,11 +138,16 @@ export class Follower implements Following {
     this.#handled = { createdMs: position.createdMs, lastSequence: first - 1 };
     // Its last messages may be gone, by age for instance: they never come.
     this.#advance(waiting === 0 ? position.lastSequence : 0);
-    const requests = new Requests(this.#link, stream, session, (message) => this.#take(session, message));
+    const requests = new FollowRequests(this.#link, stream, session, {
+      gatherMs: () => (this.#waiters.size > 0 ? 0 : (this.#options.gatherMs ?? 0)),
+      receive: (message) => this.#take(session, message),
+    });
+    this.#requests = requests;
     try {
       return this.#stopped ? "stopped" : await ended;
     } finally {
       this.#session = undefined;
+      this.#requests = undefined;
       requests.stop();
       this.#discard(consumer);
     }
@@ -203,69 +207,5 @@ export class Follower implements Following {
       };
     });
     this.#wake = undefined;
-  }
-}
-
-/** Keeps asking a consumer for messages; ends the session when the answers stop making sense. */
-class Requests {
-  readonly #link: Link;
-  readonly #stream: string;
-  readonly #session: Session;
-  readonly #inbox = createInbox();
-  readonly #subscription: Subscription;
-  readonly #timer: NodeJS.Timeout;
-  readonly #receive: (message: Msg) => void;
-  #requested = 0;
-  #heardAt = performance.now();
-
-  constructor(link: Link, stream: string, session: Session, receive: (message: Msg) => void) {
-    this.#link = link;
-    this.#stream = stream;
-    this.#session = session;
-    this.#receive = receive;
-    this.#subscription = link.nc.subscribe(this.#inbox, { callback: (error, message) => this.#take(error, message) });
-    this.#timer = setInterval(() => this.#watch(), 1000);
-    this.#pull();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#subscription.unsubscribe();
-  }
-
-  #pull(): void {
-    if (this.#requested > BATCH / 2 || !this.#link.connected()) return;
-    const batch = BATCH - this.#requested;
-    const request = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS };
-    this.#requested += batch;
-    const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#stream}.${this.#session.consumer}`;
-    this.#link.nc.publish(subject, JSON.stringify(request), { reply: this.#inbox });
-  }
-
-  #take(error: Error | null, message: Msg): void {
-    try {
-      if (error !== null) throw error;
-      this.#heardAt = performance.now();
-      if (message.subject === this.#inbox) this.#status(message);
-      else {
-        this.#requested--;
-        this.#receive(message);
-      }
-      this.#pull();
-    } catch (thrown) {
-      this.#link.log.error({ err: thrown, stream: this.#stream }, "bus: a followed message was not handled");
-      this.#session.end("a message was not handled");
-    }
-  }
-
-  #status({ headers }: Msg): void {
-    const code = headers?.code ?? 0;
-    if (code === 100) return;
-    if (code === 408 || code === 404) this.#requested -= Number(headers?.get("Nats-Pending-Messages") ?? 0);
-    else this.#session.end(`${code} ${headers?.description ?? ""}`);
-  }
-
-  #watch(): void {
-    if (performance.now() - this.#heardAt > 2.5 * HEARTBEAT_MS) this.#session.end("the server is silent");
   }
 }

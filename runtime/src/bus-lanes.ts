@@ -80,6 +80,20 @@ export class Lanes<T extends LaneMessage> {
     this.#schedule(lane);
   }
 
+  /**
+   * Lets all lanes go that wait for fuller batches: nothing more is to come for the moment, or one has waited long enough. What they do at
+   * once may be done together.
+   */
+  hurry(): void {
+    for (const lane of this.#lanes.values()) {
+      if (lane.queue.length === 0 || lane.blocked) continue;
+      clearTimeout(lane.timer);
+      lane.timer = undefined;
+      lane.due = true;
+      this.#schedule(lane);
+    }
+  }
+
   /** For how long the slowest batch has been handled. */
   slowestMs(now: number): number {
     let slowest = 0;
@@ -116,7 +130,7 @@ export class Lanes<T extends LaneMessage> {
     }
     const { lingerMs, maxBatch } = this.#rules;
     if (lingerMs > 0 && !lane.due && lane.failures === 0 && lane.queue.length < maxBatch) {
-      lane.timer ??= setTimeout(() => this.#lingered(), lingerMs);
+      lane.timer ??= setTimeout(() => this.hurry(), lingerMs);
       return;
     }
     clearTimeout(lane.timer);
@@ -124,17 +138,6 @@ export class Lanes<T extends LaneMessage> {
     this.#ready.add(lane);
     // Not at once: what the same packet brought belongs into the same batch.
     this.#soon ??= setImmediate(() => this.#pump());
-  }
-
-  /** All lanes that wait for fuller batches go with the one that has waited longest: what they do at once may be done together. */
-  #lingered(): void {
-    for (const lane of this.#lanes.values()) {
-      if (lane.timer === undefined || lane.blocked) continue;
-      clearTimeout(lane.timer);
-      lane.timer = undefined;
-      lane.due = true;
-      this.#schedule(lane);
-    }
   }
 
   #pump(): void {

@@ -1,6 +1,7 @@
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
 import { atMost, type Link } from "./bus-link.ts";
+import { Pace } from "./bus-pace.ts";
 
 const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 5000;
@@ -15,7 +16,11 @@ export interface PullOptions {
   room(): number;
   /** Ask again only when at least this many would be asked for. */
   readonly threshold: number;
+  /** How long messages may wait at the server for others, in milliseconds; 0: each comes at once. */
+  readonly gatherMs: number;
   receive(message: Msg): void;
+  /** What had gathered is there. */
+  gathered(): void;
   /** Makes the consumer again after it was deleted. */
   recreate(): Promise<void>;
 }
@@ -41,11 +46,15 @@ export class Puller {
   #recovering = false;
   #stopped = false;
   #wake: (() => void) | undefined;
+  /** None: there is always a request under way. */
+  readonly #pace: Pace | undefined;
 
   constructor(link: Link, jsm: JetStreamManager, options: PullOptions) {
     this.#link = link;
     this.#jsm = jsm;
     this.#options = options;
+    const { gatherMs, threshold } = options;
+    this.#pace = gatherMs > 0 ? new Pace({ gatherMs: () => gatherMs, threshold, ask: () => this.pull() }) : undefined;
     this.#subscription = link.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => this.#take(error, message),
     });
@@ -60,13 +69,19 @@ export class Puller {
   pull(): void {
     if (this.#stopped || this.#recovering || !this.#link.connected()) return;
     const batch = this.#options.room() - this.#requested;
-    if (batch < 1 || (this.#requested > 0 && batch < this.#options.threshold)) return;
+    if (batch < 1 || !this.#isTime(batch)) return;
     const { stream, consumer } = this.#options;
-    const request = { batch, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS };
+    const no_wait = this.#pace !== undefined;
+    const request = { batch, no_wait, expires: EXPIRES_MS * NANOS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS };
     if (this.#requested === 0) this.#heardAt = performance.now();
     this.#requested += batch;
     const reply = `${this.#inbox}.${this.#serial++}`;
     this.#link.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), { reply });
+  }
+
+  #isTime(batch: number): boolean {
+    if (this.#requested === 0) return this.#pace?.allows(batch) ?? true;
+    return this.#pace === undefined && batch >= this.#options.threshold;
   }
 
   /** Notices that the server has gone silent. To be called every second or so. */
@@ -81,6 +96,7 @@ export class Puller {
   async stop(timeoutMs: number): Promise<void> {
     this.#stopped = true;
     this.#unfollow();
+    this.#pace?.stop();
     this.#wake?.();
     if (!this.#link.connected()) {
       this.#subscription.unsubscribe();
@@ -102,20 +118,32 @@ export class Puller {
     } else {
       this.#requested = Math.max(0, this.#requested - 1);
       this.#options.receive(message);
+      if (this.#requested === 0) this.#answered(true);
     }
     this.pull();
   }
 
+  /** All that was asked for has come, or, where it gathers, all that there was. */
+  #answered(inFull: boolean): void {
+    if (this.#pace === undefined) return;
+    this.#requested = 0;
+    this.#pace.answered(inFull);
+    this.#options.gathered();
+  }
+
   #status(message: Msg): void {
     const code = message.headers?.code ?? 0;
-    if (code === 100 || Number(message.subject.slice(this.#inbox.length + 1)) < this.#firstSerial) return;
+    const serial = Number(message.subject.slice(this.#inbox.length + 1));
+    if (code === 100 || serial < this.#firstSerial) return;
     const description = message.headers?.description ?? "";
-    if (code === 408 || code === 404) {
+    if ((code === 408 || code === 404) && this.#pace !== undefined) {
+      if (serial === this.#serial - 1) this.#answered(false);
+    } else if (code === 408 || code === 404) {
       const left = Number(message.headers?.get("Nats-Pending-Messages") ?? "");
       this.#requested = Math.max(0, this.#requested - left);
-      return;
+    } else {
+      this.#recover(`${code} ${description}`);
     }
-    this.#recover(`${code} ${description}`);
   }
 
   #recover(reason: string): void {
@@ -127,7 +155,8 @@ export class Puller {
       this.#recovering = false;
       this.#requested = 0;
       this.#firstSerial = this.#serial;
-      this.pull();
+      if (this.#pace === undefined) this.pull();
+      else this.#pace.hurry();
     });
   }
 

@@ -57,7 +57,10 @@ export interface ConsumeOptions {
   laneOf(message: StoredMessage): number | string;
   /** The largest batch. */
   readonly maxBatch: number;
-  /** How long a lane waits for a fuller batch at most, in milliseconds; all lanes that wait go at the same time. Default 0. */
+  /**
+   * How long messages wait for others at most, in milliseconds: in the server, which is asked again after that time. What comes then goes
+   * to all lanes at the same time. The first one after a silence doesn't wait. Default 0: each message comes at once.
+   */
   readonly lingerMs?: number;
   /**
    * How many messages this process holds at most, handled or waiting; the memory for that many of the largest must be
@@ -203,6 +206,8 @@ export interface FollowOptions {
    * first message to see. Where it throws it is asked again, in growing intervals.
    */
   from(position: StreamPosition): Promise<number>;
+  /** How long messages may wait in the server for others, in milliseconds, while nobody waits in `reached`. Default 0. */
+  readonly gatherMs?: number;
   /** Called for every message from there on, in order; after a new beginning for some of them again. */
   handle(message: { readonly subject: string; readonly sequence: number }): void;
 }

@@ -9,6 +9,8 @@ import { errors } from "./errors.ts";
 import type { RecentLogs, RecentView } from "./ports/moves.ts";
 
 const FORGOTTEN_AT_ONCE = 2000;
+/** How long records wait for others, in milliseconds, while nobody asks what has moved. */
+const GATHER_MS = 250;
 
 /** Whose acknowledgements say what the store has. */
 const WRITER = "persistence-writer";
@@ -47,6 +49,7 @@ class Recent implements RecentLogs {
     this.position = joinedCalls(() => bus.position(this.#stream.name));
     this.#following = bus.follow({
       stream: this.#stream.name,
+      gatherMs: GATHER_MS,
       from: (position) => this.#begin(position),
       handle: ({ subject, sequence }) => this.#note(subject, sequence),
     });
