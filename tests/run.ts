@@ -31,6 +31,7 @@ function suites(): Suite[] {
       })),
     { name: "message log", spec: "tests/log/**/*.test.ts", limitMs: 420_000 },
     { name: "presence", spec: "tests/presence/**/*.test.ts", limitMs: 420_000 },
+    { name: "standalone", spec: "tests/standalone/**/*.test.ts", limitMs: 180_000 },
     { name: "end to end", spec: "tests/e2e/**/*.test.ts", limitMs: 600_000 },
   ];
 }

@@ -23,7 +23,7 @@ describe(`a rolling restart under ${PER_SECOND} messages a second`, () => {
 
   before(async function () {
     this.timeout(300_000);
-    at = await startInstallation({ OCEANCHAT_DRAIN_MS: String(DRAIN_MS) }, TWO);
+    at = await startInstallation({ OCEANCHAT_DRAIN_MS: String(DRAIN_MS) }, { mode: "mesh", instances: TWO });
     fleet = await Fleet.gather(at.at, DEVICES);
     fleet.start(PER_SECOND);
   });

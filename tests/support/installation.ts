@@ -15,13 +15,10 @@ export interface Installation {
   stop(): Promise<void>;
 }
 
-/**
- * Starts everything, in one process if OCEANCHAT_MODE says so; the caller stops it. Who wants several instances of a service gets
- * processes.
- */
+/** Starts everything, as OCEANCHAT_MODE and the topology say, unless `run` says otherwise; the caller stops it. */
 export async function startInstallation(
   env: Readonly<Record<string, string>> = {},
-  instances?: NonNullable<MeshOptions["instances"]>,
+  run: Pick<MeshOptions, "mode" | "instances"> = {},
 ): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "oceanchat-e2e-"));
   const [apns, fcm] = await Promise.all([startApnsServer(), startFcmServer()]);
@@ -30,7 +27,7 @@ export async function startInstallation(
       dataDir,
       ports: "free",
       quiet: true,
-      ...(instances !== undefined && { mode: "mesh", instances }),
+      ...run,
       env: { all: env, "pusher-offline": { ...apns.environment, ...fcm.environment } },
     });
     const { edge, ws, services } = mesh.endpoints;
