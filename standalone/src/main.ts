@@ -11,17 +11,10 @@ interface Hosted {
 /** All services of this process, each with a host of its own. */
 async function prepare({ env, host }: Life): Promise<Running> {
   const environments = environmentsOf(SERVICES.flat(), env);
-  const groups: Hosted[][] = [];
-  for (const services of SERVICES) {
-    groups.push(
-      await Promise.all(
-        services.map(async (service) => ({
-          service,
-          host: await host(service.name, environments.get(service.name) ?? env),
-        })),
-      ),
-    );
-  }
+  const hosted = async (service: Service): Promise<Hosted> => {
+    return { service, host: await host(service.name, environments.get(service.name) ?? env) };
+  };
+  const groups = await Promise.all(SERVICES.map((services) => Promise.all(services.map(hosted))));
   let stopping = false;
   return {
     async start() {
