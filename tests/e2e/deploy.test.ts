@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { Device } from "../support/device/device.ts";
 import { installation } from "../support/shared-installation.ts";
 import { directId, TestUser } from "../support/user.ts";
@@ -51,6 +52,24 @@ describe("a gateway that goes while its users are written to", function () {
       await Promise.all([device.end(), watcher.close()]);
     });
   }
+
+  it("is no reason to wake phones either that Redis has lost everything: what comes meanwhile is pushed", async () => {
+    const { at, mesh, fcm } = installation();
+    const [sender, user] = await Promise.all([TestUser.register(at, "sender"), TestUser.register(at, "user")]);
+    const token = `fcm-${randomUUID()}`;
+    await user.ok("POST", "/push/tokens", { provider: "PROVIDER_FCM", token });
+    const socket = await user.connect();
+    const first = await sender.send({ userId: user.userId }, "before");
+    assert.equal(first.status, 200);
+    await socket.untilRecord(({ seq }) => seq === 1n);
+    const redis = new Redis(mesh.endpoints.infra.redis);
+    await redis.flushall();
+    redis.disconnect();
+    assert.equal((await sender.send({ userId: user.userId }, "meanwhile")).status, 200);
+    await socket.untilRecord(({ seq }) => seq === 2n, 30_000);
+    assert.equal(fcm.requests.filter((each) => each.token === token).length, 0, "notifications");
+    await socket.close();
+  });
 
   it("doesn't keep the phones of those silent who don't come back", async () => {
     const { at, mesh, fcm } = installation();

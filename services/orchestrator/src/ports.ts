@@ -55,7 +55,7 @@ export interface Question {
 }
 
 /** An answer, in the order of the question. */
-export type Answer = Pick<Found, "connections" | "userSlots" | "userStamps" | "stamps" | "gateways">;
+export type Answer = Pick<Found, "connections" | "userSlots" | "userStamps" | "stamps" | "gateways" | "rebuilding">;
 
 export interface Presence {
   find(question: Question): Promise<Answer>;

@@ -1,4 +1,5 @@
 import { createConnections } from "./core/connections.ts";
+import { Epoch } from "./core/epoch.ts";
 import { createExpiries } from "./core/expiries.ts";
 import { FanOut } from "./core/fan-out.ts";
 import { createFind } from "./core/find.ts";
@@ -60,7 +61,7 @@ export function createPresenceCore(ports: PresencePorts) {
     watches: changes,
     fanOut: new FanOut({ ...ports, view: fresh, leases }),
     connections: createConnections(needs),
-    find: createFind(ports.store, leases),
+    find: createFind(ports.store, leases, new Epoch(ports.leaseMs / 2, ports.now)),
     view,
     setStatus: (userId: string, choice: Choice) => setStatus({ ...needs, isLive: view.isLive }, userId, choice),
     /** Turns that come every second. */

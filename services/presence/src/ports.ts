@@ -75,7 +75,7 @@ export interface ConnectionStore {
   /** Removes only this connection's own entry, and keeps it from being added again. */
   remove(userId: string, connectionId: string): Promise<Removal>;
   /** Renews a gateway's lease; false when there was none (any more). */
-  renewLease(gatewayId: string, address: string, leaseMs: number): Promise<boolean>;
+  renewLease(gatewayId: string, address: string, leaseMs: number, nowMs: number): Promise<boolean>;
   /** A gateway has said farewell: its lease, if it has one, ends so many milliseconds after that time, and it is silent from then on. */
   endLease(gatewayId: string, lastingMs: number, nowMs: number): Promise<void>;
   /** The addresses of the gateways whose lease lasts. */
@@ -106,6 +106,8 @@ export interface StampedStore {
   ): Promise<{
     readonly stamps: ReadonlyMap<number, string>;
     readonly connections: readonly LiveConnection[];
+    /** Since when something has been kept without a break, in milliseconds since the epoch; undefined after everything was lost. */
+    readonly epochMs: number | undefined;
   }>;
 }
 

@@ -1,4 +1,5 @@
 import type { Connection } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
+import { shared } from "@oceanchat/runtime/fail";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Answer, Presence, Question } from "../ports.ts";
 import { KnownGateways, type KnownUser, KnownUsers, type Located, locatedOf } from "./known-users.ts";
@@ -58,7 +59,7 @@ export class Locator {
     this.#gateways = new KnownGateways(needs.now);
   }
 
-  /** Rejects when presence can't be asked. */
+  /** Rejects when presence can't be asked, or doesn't know at the moment whether somebody who seems to be gone is. */
   locate(userIds: ReadonlySet<string>): Promise<Locations> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ userIds, resolve, reject });
@@ -88,15 +89,21 @@ export class Locator {
       const [first, ...others] = wants.map(({ userIds }) => userIds);
       const all =
         others.length === 0 && first !== undefined ? first : new Set(wants.flatMap(({ userIds }) => [...userIds]));
-      const locations = this.#locationsIn(await this.#find(all));
-      for (const { resolve } of wants) resolve(locations);
+      const { known, rebuilding } = await this.#find(all);
+      const locations = this.#locationsIn(known);
+      for (const { userIds, resolve, reject } of wants) {
+        // Nobody is taken for gone who has only not been reported again yet: he would be told by his phone and get no push.
+        if (rebuilding && userIds.values().some((userId) => locations.of(userId).length === 0)) {
+          reject(shared.unavailable("presence is being told again who is connected"));
+        } else resolve(locations);
+      }
     } catch (error) {
       for (const { reject } of wants) reject(error);
     }
   }
 
   /** Asks about those who aren't known, and whether the others are as they were. */
-  async #find(userIds: ReadonlySet<string>): Promise<ReadonlyMap<string, KnownUser>> {
+  async #find(userIds: ReadonlySet<string>): Promise<{ known: ReadonlyMap<string, KnownUser>; rebuilding: boolean }> {
     const known = new Map<string, KnownUser>();
     const unknown: string[] = [];
     for (const userId of userIds) {
@@ -106,13 +113,13 @@ export class Locator {
     }
     const stamps = new Map<number, string>();
     const found = new Map<string, KnownUser>();
-    await this.#ask(unknown, found, this.#toCheck(known.values()), stamps);
+    let rebuilding = await this.#ask(unknown, found, this.#toCheck(known.values()), stamps);
     const changed: string[] = [];
     for (const [userId, user] of known) if (stamps.get(user.slot) !== user.stamp) changed.push(userId);
     // Mostly everybody is known and nothing has changed: then this is the answer as it stands.
     for (const [userId, user] of found) known.set(userId, user);
-    if (changed.length > 0) await this.#ask(changed, known);
-    return known;
+    if (changed.length > 0) rebuilding = await this.#ask(changed, known);
+    return { known, rebuilding };
   }
 
   /** What has to be true still for what is known to count. */
@@ -127,19 +134,21 @@ export class Locator {
     return { slots: [...slots], gatewayIds: [...gatewayIds].slice(0, MAX_ASKED) };
   }
 
-  /** Asks for users by the thousand; the first question carries what else is to be asked. */
+  /** Asks for users by the thousand; the first question carries what else is to be asked. Gives whether users may be missing. */
   async #ask(
     userIds: readonly string[],
     found: Map<string, KnownUser>,
     check: Check = NOTHING,
     stamps = new Map<number, string>(),
-  ): Promise<void> {
+  ): Promise<boolean> {
+    let rebuilding = false;
     const questions = Array.from({ length: Math.max(1, Math.ceil(userIds.length / MAX_ASKED)) }, (_, part) => ({
       userIds: userIds.slice(part * MAX_ASKED, (part + 1) * MAX_ASKED),
       ...(part === 0 ? check : NOTHING),
     }));
     await inTurns(questions, CALLS_AT_ONCE, async (question) => {
       const answer = await this.#needs.presence.find(question);
+      rebuilding ||= answer.rebuilding;
       for (const [index, slot] of question.slots.entries()) stamps.set(slot, answer.stamps[index] ?? "");
       this.#hear(question.gatewayIds, answer);
       for (const [userId, user] of usersOf(question.userIds, answer)) {
@@ -148,6 +157,7 @@ export class Locator {
         if (user.stamp !== "") this.#users.set(userId, user);
       }
     });
+    return rebuilding;
   }
 
   /** A gateway that was asked for and isn't named doesn't live. */

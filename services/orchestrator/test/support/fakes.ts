@@ -69,6 +69,7 @@ export class FakePresence implements Presence {
   readonly deadGateways = new Set<string>();
   /** Whether slots have stamps; they have none when Redis has lost everything. */
   stamped = true;
+  rebuilding = false;
   down = false;
 
   get #stamp(): string {
@@ -93,6 +94,7 @@ export class FakePresence implements Presence {
       userStamps: userIds.map(() => stamp),
       stamps: slots.map(() => stamp),
       gateways,
+      rebuilding: this.rebuilding,
     };
   }
 }

@@ -127,6 +127,21 @@ describe("Locator", () => {
     await locator.locate(new Set([ALICE]));
   });
 
+  it("takes nobody for gone while presence is being told again, and holds up only those who ask for him", async () => {
+    const presence = new FakePresence();
+    const locator = locatorOver(presence);
+    presence.connections = [connection(ALICE, "gw1")];
+    presence.rebuilding = true;
+    const [hers, his] = [locator.locate(new Set([ALICE])), locator.locate(new Set([ALICE, BOB]))];
+    await assert.rejects(his, /told again who is connected/);
+    assert.deepEqual(idsOf(await hers, ALICE), [`gw1/${ALICE}/phone`]);
+    presence.connections = [...presence.connections, connection(BOB, "gw1")];
+    assert.equal(idsOf(await locator.locate(new Set([ALICE, BOB])), ALICE, BOB).length, 2);
+    presence.connections = [];
+    presence.rebuilding = false;
+    assert.deepEqual(idsOf(await locator.locate(new Set([BOB])), BOB), []);
+  });
+
   it("remembers a bounded number of users", async () => {
     const presence = new FakePresence();
     const locator = locatorOver(presence);

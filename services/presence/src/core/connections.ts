@@ -76,7 +76,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
       await changes.mark([userId]);
     },
     async lease(gatewayId, address) {
-      return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs)) };
+      return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs, now())) };
     },
     async release(gatewayId) {
       await store.endLease(gatewayId, Math.min(RETURN_MS, leaseMs), now());

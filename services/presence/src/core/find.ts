@@ -1,5 +1,6 @@
 import type { LiveConnection, StampedStore } from "../ports.ts";
 import type { LiveGateway } from "./connections.ts";
+import type { Epoch } from "./epoch.ts";
 import type { Leases } from "./leases.ts";
 import { slotOf } from "./slots.ts";
 
@@ -17,15 +18,20 @@ export interface Finding {
   readonly userStamps: string[];
   readonly stamps: string[];
   readonly gateways: LiveGateway[];
+  /** Whether connections may be missing, since gateways are still to report again. */
+  readonly rebuilding: boolean;
 }
 
 /** Answers whoever keeps what he was told. */
 export type Find = (question: Question) => Promise<Finding>;
 
-export function createFind(store: StampedStore, leases: Leases): Find {
+export function createFind(store: StampedStore, leases: Leases, epoch: Epoch): Find {
   return async ({ userIds, slots, gatewayIds }) => {
     const userSlots = userIds.map(slotOf);
-    const { stamps, connections } = await store.stampedConnectionsOf([...new Set([...userSlots, ...slots])], userIds);
+    const { stamps, connections, epochMs } = await store.stampedConnectionsOf(
+      [...new Set([...userSlots, ...slots])],
+      userIds,
+    );
     const holding = connections.map(({ gatewayId }) => gatewayId);
     const addresses = await leases.addressesOf([...gatewayIds, ...holding]);
     const stampOf = (slot: number) => stamps.get(slot) ?? "";
@@ -35,6 +41,7 @@ export function createFind(store: StampedStore, leases: Leases): Find {
       userStamps: userSlots.map(stampOf),
       stamps: slots.map(stampOf),
       gateways: [...addresses].map(([gatewayId, address]) => ({ gatewayId, address })),
+      rebuilding: epoch.isRebuilding(epochMs),
     };
   };
 }

@@ -102,7 +102,7 @@ export class Streams {
   async renew(): Promise<void> {
     if (this.#streams.size === 0) return;
     const { leases, watches, gatewayId, leaseMs, now } = this.#needs;
-    const held = await leases.renewLease(gatewayId, NO_ADDRESS, leaseMs);
+    const held = await leases.renewLease(gatewayId, NO_ADDRESS, leaseMs, now());
     this.#renewedMs = now();
     if (held) return;
     for (const { watcher, userIds } of this.#streams.values()) {

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import type { AddAnswer, ConnectionStore, LiveConnection, Removal, SilentGateway, StampedStore } from "../ports.ts";
 import type { ConnectionScripts } from "./connection-scripts.ts";
-import { createStamps, STAMPS_KEY } from "./stamps.ts";
+import { createStamps, EPOCH_FIELD, STAMPS_KEY } from "./stamps.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** Keys of connections. All of them can be lost at any time: the gateways report again within one lease. Braces: one slot. */
@@ -58,8 +58,9 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
       ]);
       return removalOf(answer);
     },
-    async renewLease(gatewayId, address, leaseMs) {
-      const [, before] = await Promise.all([
+    async renewLease(gatewayId, address, leaseMs, nowMs) {
+      const [, , before] = await Promise.all([
+        redis.hsetnx(STAMPS_KEY, EPOCH_FIELD, nowMs).catch(unreachable),
         redis.presenceRenewed(keys.gateways, gatewayId).catch(unreachable),
         redis.set(keys.lease(gatewayId), address, "PX", leaseMs, "GET").catch(unreachable),
       ]);
@@ -111,14 +112,13 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
 async function read(redis: Redis, slots: readonly number[], userIds: readonly string[]) {
   const stamps = new Map<number, string>();
   const connections: LiveConnection[] = [];
-  if (slots.length + userIds.length === 0) return { stamps, connections };
   const pipeline = redis.pipeline();
-  if (slots.length > 0) pipeline.hmget(STAMPS_KEY, ...slots.map(String));
+  pipeline.hmget(STAMPS_KEY, EPOCH_FIELD, ...slots.map(String));
   for (const userId of userIds) pipeline.hgetall(keys.user(userId));
   const answers = ((await pipeline.exec().catch(unreachable)) ?? []).map(([error, answer]) =>
     error === null ? answer : unreachable(error),
   );
-  const found = slots.length > 0 ? (answers.shift() as (string | null)[]) : [];
+  const [epoch, ...found] = answers.shift() as (string | null)[];
   for (const [index, slot] of slots.entries()) {
     const stamp = found[index];
     if (typeof stamp === "string") stamps.set(slot, stamp);
@@ -127,7 +127,7 @@ async function read(redis: Redis, slots: readonly number[], userIds: readonly st
     const entries = Object.entries((answers[index] ?? {}) as Record<string, string>);
     for (const [connectionId, entry] of entries) connections.push(fromEntry(userId, connectionId, entry));
   }
-  return { stamps, connections };
+  return { stamps, connections, epochMs: typeof epoch === "string" ? Number(epoch) : undefined };
 }
 
 function toEntry(connection: LiveConnection): Entry {

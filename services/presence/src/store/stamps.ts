@@ -6,6 +6,9 @@ import { unreachable } from "./unreachable.ts";
 /** Hash: slot → its stamp. One key, so that many stamps are one question wherever they lie. */
 export const STAMPS_KEY = "presence:stamps";
 
+/** The field beside the slots: since when the store has been written to, in milliseconds since the epoch. Lost with everything else. */
+export const EPOCH_FIELD = "since";
+
 /** The stamps of slots. */
 export interface Stamps {
   /** Gives a user's slot a stamp that no slot ever had. */

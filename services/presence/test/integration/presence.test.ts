@@ -233,6 +233,23 @@ describe("presence over Valkey", () => {
     assert.deepEqual(await located("u1"), ["c1"]);
   });
 
+  it("says that connections may be missing after it has lost everything, until all may have been reported again", async () => {
+    const finding = { userIds: ["u1"] };
+    await lease("g1");
+    await connect("g1", "u1", "c1", "phone");
+    const rebuilding = async () =>
+      (await Promise.all([presence, other].map((each) => each.find(finding)))).map((found) => found.rebuilding);
+    await eventually(async () => assert.deepEqual(await rebuilding(), [false, false]), LEASE_MS); // the tests flush as well
+    await redis.flushall();
+    assert.deepEqual(await rebuilding(), [true, true]);
+    await lease("g1");
+    const beganMs = Date.now();
+    assert.equal((await other.find(finding)).rebuilding, true, "the others are still to report");
+    await connect("g1", "u1", "c1", "phone");
+    await eventually(async () => assert.equal((await presence.find(finding)).rebuilding, false), LEASE_MS);
+    assert.ok(Date.now() - beganMs >= LEASE_MS / 2 - 100);
+  });
+
   it("lets the users of a gateway that has said farewell come back for a moment, then counts it no longer", async function () {
     this.timeout(20_000);
     await lease("g1");
