@@ -129,6 +129,8 @@ export class Channel {
       return;
     }
     this.#forget();
+    this.#client?.close(); // or it goes on trying to connect
+    this.#client = undefined;
     this.#failures = 0;
     if (this.#neighbour.serves(this.#options.service)) this.#set("up");
     else this.#set("down", "NOT_SERVING");
