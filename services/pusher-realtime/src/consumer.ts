@@ -4,6 +4,7 @@ import { type Bus, type Consumption, type Delivered, type Outcome, PublishError 
 import type { Host } from "@oceanchat/runtime/host";
 import { streamOf } from "@oceanchat/runtime/streams";
 import { bytesOf, everyBytesOf } from "@oceanchat/runtime/wire-bytes";
+import { unpackTargets } from "./core/packed-targets.ts";
 import type { PusherCore, PushTask } from "./core.ts";
 
 /** The durable consumer's name. */
@@ -74,7 +75,11 @@ function taskOf(data: Uint8Array): PushTask {
   const task = decode(data);
   if (task.gatewayAddress === "") throw new TypeError("a task without an address");
   if (task.records.some(({ record }) => record === undefined)) throw new TypeError("a task without a record");
-  const { gatewayAddress, records } = task;
+  const { gatewayAddress } = task;
+  const records = task.records.map(({ record, targets, packedTargets, notify }) => {
+    const packed = unpackTargets(packedTargets);
+    return { record, notify, targets: targets.length === 0 ? packed : [...targets, ...packed] };
+  });
   return { gatewayAddress, records, encoded: everyBytesOf(data, RECORDS).map((record) => bytesOf(record, RECORD)) };
 }
 

@@ -1,7 +1,8 @@
-import type { OnlineTask } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import type { OnlineRecord, OnlineTask } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { createDeliver } from "./core/deliver.ts";
 import type { Addressed } from "./core/frames.ts";
 import { createMakeUp } from "./core/make-up.ts";
+import type { Recipient } from "./core/packed-targets.ts";
 import type { Clock, Gateways, Journal, Offline, Presence } from "./ports.ts";
 
 /** What pusher-realtime needs. */
@@ -14,7 +15,8 @@ export interface PusherNeeds {
 }
 
 /** A task. */
-export interface PushTask extends Pick<OnlineTask, "gatewayAddress" | "records"> {
+export interface PushTask extends Pick<OnlineTask, "gatewayAddress"> {
+  readonly records: readonly (Pick<OnlineRecord, "record" | "notify"> & { readonly targets: readonly Recipient[] })[];
   /** The bytes of each record, if they are known: they are put into packets as they are. */
   readonly encoded?: readonly Uint8Array[];
   /** Whether it was delivered before: what comes after it may have been pushed since. */

@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Connection } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
-import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
+import { packTarget } from "./packed-targets.ts";
 
 /** A connection of a user, on a gateway that may be gone. */
 export interface Located {
@@ -10,8 +11,9 @@ export interface Located {
   readonly connectionId: string;
   readonly userId: string;
   readonly codec: Codec;
-  /** How tasks name it: an encoded `Target`. */
+  /** How tasks name it: packed, or an encoded `Target`. */
   readonly target: Uint8Array;
+  readonly isPacked: boolean;
 }
 
 /** What was answered about a user. */
@@ -26,8 +28,9 @@ export interface KnownUser {
 /** How connections are kept: those of a user in an order that is the same each time. */
 export function locatedOf(connections: readonly Connection[]): Located[] {
   const found = connections.map(({ connectionId, gatewayId, deviceId, userId, codec }) => {
-    const target = toBinary(TargetSchema, create(TargetSchema, { connectionId, userId, codec }));
-    return { gatewayId, deviceId, connectionId, userId, codec, target };
+    const packed = codec === Codec.BINARY ? packTarget(connectionId, userId) : undefined;
+    const target = packed ?? toBinary(TargetSchema, create(TargetSchema, { connectionId, userId, codec }));
+    return { gatewayId, deviceId, connectionId, userId, codec, target, isPacked: packed !== undefined };
   });
   if (found.length > 1) found.sort((a, b) => (a.connectionId < b.connectionId ? -1 : 1));
   return found;

@@ -3,12 +3,13 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { OnlineRecordSchema, OnlineTaskSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Task } from "../ports.ts";
+import type { Located } from "./known-users.ts";
 import type { Delivery } from "./plan.ts";
 
 const TASK_BYTES = 512 * 1024;
 const TARGETS_PER_RECORD = 4000;
 const RECORDS = OnlineTaskSchema.field.records.number;
-const { record: RECORD, targets: TARGETS, notify: NOTIFY } = OnlineRecordSchema.field;
+const { record: RECORD, targets: TARGETS, notify: NOTIFY, packedTargets: PACKED } = OnlineRecordSchema.field;
 
 /**
  * The tasks of one gateway, in order, none much larger than 512 KiB. A task is known by its first record and its content:
@@ -42,7 +43,7 @@ function onlineTask(head: Uint8Array, deliveries: readonly Delivery[]): Task {
   for (const { record, connections, notify } of deliveries) {
     writer.tag(RECORDS, WireType.LengthDelimited).fork();
     writer.tag(RECORD.number, WireType.LengthDelimited).bytes(record);
-    for (const { target } of connections) writer.tag(TARGETS.number, WireType.LengthDelimited).bytes(target);
+    writeTargets(writer, connections);
     if (notify) writer.tag(NOTIFY.number, WireType.Varint).bool(true);
     writer.join();
   }
@@ -50,6 +51,15 @@ function onlineTask(head: Uint8Array, deliveries: readonly Delivery[]): Task {
   const first = deliveries[0]?.entry.record.recordId ?? "";
   const traceparent = deliveries.find(({ entry }) => entry.traceparent !== "")?.entry.traceparent ?? "";
   return { data, messageId: `${first}:${hash("sha1", data, "base64url")}`, traceparent };
+}
+
+function writeTargets(writer: BinaryWriter, connections: readonly Located[]): void {
+  const packed: Uint8Array[] = [];
+  for (const { target, isPacked } of connections) {
+    if (isPacked) packed.push(target);
+    else writer.tag(TARGETS.number, WireType.LengthDelimited).bytes(target);
+  }
+  if (packed.length > 0) writer.tag(PACKED.number, WireType.LengthDelimited).bytes(Buffer.concat(packed));
 }
 
 /** A record for very many connections becomes several, each small enough for a task. */

@@ -1,11 +1,11 @@
-import type { Target } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Clock, Gateways, Journal, Receipt } from "../ports.ts";
 import { type Addressed, type Frame, frames } from "./frames.ts";
+import type { Recipient } from "./packed-targets.ts";
 
 /** A record that did not come to a connection, as far as is known. */
 export interface Missed {
   readonly addressed: Addressed;
-  readonly target: Target;
+  readonly target: Recipient;
 }
 
 /** Writes records to connections of one gateway; answers with those that they didn't come to. */

@@ -1,6 +1,6 @@
-import type { Target } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import type { Recipient } from "./packed-targets.ts";
 import { type PacketWriter, packetWriter } from "./packets.ts";
 
 /** A record and the connections that it goes to. */
@@ -8,7 +8,7 @@ export interface Addressed {
   readonly record: Record;
   /** Its bytes as they came. */
   readonly encoded?: Uint8Array;
-  readonly targets: readonly Target[];
+  readonly targets: readonly Recipient[];
   /** Whether users whose connection is gone should be told offline instead. */
   readonly notify: boolean;
   /** Whether a hint is sent in its place: what comes after it may have come to the connections before. */
@@ -18,7 +18,7 @@ export interface Addressed {
 /** A packet for some connections. */
 export interface Frame {
   /** All of one codec. */
-  readonly targets: readonly Target[];
+  readonly targets: readonly Recipient[];
   readonly payload: Uint8Array;
   readonly hint: Uint8Array;
   /** The conversation. */
@@ -71,9 +71,9 @@ function byConversation(addressed: readonly Addressed[]): Iterable<readonly Addr
 }
 
 /** The different runs of a conversation's records, and who gets each. */
-function runsOf(conversation: readonly Addressed[]): Map<Run, Map<Codec, Target[]>> {
+function runsOf(conversation: readonly Addressed[]): Map<Run, Map<Codec, Recipient[]>> {
   const start: Run = { last: undefined, before: undefined, longer: new Map() };
-  const reached = new Map<string, { readonly target: Target; run: Run }>();
+  const reached = new Map<string, { readonly target: Recipient; run: Run }>();
   for (const each of conversation) {
     for (const target of each.targets) {
       const at = reached.get(target.connectionId);
@@ -81,10 +81,10 @@ function runsOf(conversation: readonly Addressed[]): Map<Run, Map<Codec, Target[
       else if (at.run.last !== each) at.run = longer(at.run, each);
     }
   }
-  const runs = new Map<Run, Map<Codec, Target[]>>();
+  const runs = new Map<Run, Map<Codec, Recipient[]>>();
   for (const { target, run } of reached.values()) {
     const codec = target.codec === Codec.JSON ? Codec.JSON : Codec.BINARY;
-    const byCodec = runs.get(run) ?? new Map<Codec, Target[]>();
+    const byCodec = runs.get(run) ?? new Map<Codec, Recipient[]>();
     runs.set(run, byCodec);
     if (!byCodec.get(codec)?.push(target)) byCodec.set(codec, [target]);
   }
@@ -105,7 +105,7 @@ function recordsOf(run: Run): Addressed[] {
   return records.reverse();
 }
 
-function framesOf(records: readonly Addressed[], targets: readonly Target[], writer: PacketWriter): Frame[] {
+function framesOf(records: readonly Addressed[], targets: readonly Recipient[], writer: PacketWriter): Frame[] {
   return packetsOf(records, writer).flatMap((packet) =>
     Array.from({ length: Math.ceil(targets.length / FRAME_CONNECTIONS) }, (_, part) => ({
       ...packet,

@@ -1,11 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { type Target, TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
+import { TargetSchema } from "@oceanchat/gen/oceanchat/push/v1/tasks_pb";
 import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { inTurns } from "@oceanchat/runtime/in-turns";
 import type { Journal, Offline, Presence, When } from "../ports.ts";
 import type { Deliver, Missed } from "./deliver.ts";
 import type { Addressed } from "./frames.ts";
 import { type Locations, locate } from "./locations.ts";
+import type { Recipient } from "./packed-targets.ts";
 
 /**
  * Makes up for what did not come to its connection: another connection of the user gets a hint of it, or he is told offline. Never
@@ -33,7 +34,7 @@ interface Want {
 
 /** A record for connections that were not tried yet, and whose they are. */
 interface Retry {
-  readonly addressed: Addressed & { readonly targets: Target[] };
+  readonly addressed: Addressed & { readonly targets: Recipient[] };
   readonly wants: Map<string, Want>;
 }
 
