@@ -1,6 +1,6 @@
 /**
  * A map of at most `limit` values that forgets what was not set for a long time, and never one of the last `limit / 2` keys that were
- * set. It keeps them in two halves and forgets the older one as a whole: deleting them one by one costs more than all the rest, since
+ * set or used. It keeps them in two halves and forgets the older one as a whole: deleting them one by one costs more than all the rest, since
  * a Map only marks what is deleted, and is copied when half of it is marks.
  */
 export class RecentMap<V, K = string> {
@@ -19,6 +19,15 @@ export class RecentMap<V, K = string> {
 
   get(key: K): V | undefined {
     return this.#recent.get(key) ?? this.#older.get(key);
+  }
+
+  /** As `get`; the key becomes one of the newest. */
+  use(key: K): V | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const older = this.#older.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
   }
 
   /** The key becomes the newest. */

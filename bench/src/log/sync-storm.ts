@@ -17,6 +17,7 @@ import { openTestDoor, testHost } from "@oceanchat/runtime/testing";
 import { createTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { type Db, type Document, MongoClient } from "mongodb";
 import { pino } from "pino";
+import { startAcking, untilAcked } from "./acknowledge.ts";
 import { closedLoop } from "./closed-loop.ts";
 import { DATABASE, startQuery } from "./query-process.ts";
 import { makeIndexes } from "./sync-store.ts";
@@ -48,7 +49,6 @@ const AT_ONCE = 500;
 
 const stream = streamOf(LogEntrySchema);
 const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const conversationsOf = (user: number) => [1, 2].map((n) => `d_${uuid(user)}_${uuid(user + n * 1_000_000)}`);
 
 interface Logged {
@@ -109,19 +109,9 @@ async function storeAll(db: Db, logged: readonly Logged[], isNew: boolean): Prom
 
 /** Acknowledges what is stored already, until query has noticed. */
 async function acknowledge(bus: Bus): Promise<void> {
-  const consumption = await bus.consume({
-    stream: "LOG",
-    consumer: WRITER,
-    lanes: 1,
-    laneOf: () => 0,
-    maxBatch: 1000,
-    maxInFlight: 10_000,
-    handle: async () => undefined,
-  });
-  const { lastSequence } = await bus.position("LOG");
-  while (((await bus.ackFloor("LOG", WRITER)) ?? 0) < lastSequence) await pause(20);
+  const consumption = await startAcking(bus, WRITER);
+  await untilAcked(bus, WRITER);
   await consumption.stop();
-  await pause(2500);
 }
 
 type Ask = (user: number, cursor: string) => Promise<{ cursor: string; found: number }>;

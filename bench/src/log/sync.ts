@@ -15,6 +15,7 @@ import { createTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { type Db, MongoClient } from "mongodb";
 import { pino } from "pino";
 import { Latencies } from "../latency.ts";
+import { startAcking, untilAcked } from "./acknowledge.ts";
 import { DATABASE, startQuery } from "./query-process.ts";
 import { alice, groupsOf, makeIndexes, sayInEach, storeAll } from "./sync-store.ts";
 
@@ -74,35 +75,19 @@ async function measure(client: Asker, cursor: string, expected: number) {
 }
 
 /** Acknowledges what is stored already. */
-async function startAcking(bus: Bus): Promise<Consumption> {
+async function ackingAsWriter(bus: Bus): Promise<Consumption> {
   await bus.ensureConsumer(LogEntrySchema, { name: WRITER, ackWaitMs: 60_000, maxAckPending: 20_000, maxDeliver: -1 });
-  return bus.consume({
-    stream: "LOG",
-    consumer: WRITER,
-    lanes: 1,
-    laneOf: () => 0,
-    maxBatch: 1000,
-    maxInFlight: 10_000,
-    handle: async () => undefined,
-  });
+  return startAcking(bus, WRITER);
 }
-
-/** Until query has noticed, too. */
-async function untilAcked(bus: Bus): Promise<void> {
-  const { lastSequence } = await bus.position("LOG");
-  while (((await bus.ackFloor("LOG", WRITER)) ?? 0) < lastSequence) await pause(20);
-  await pause(2500);
-}
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function measureAll(db: Db, bus: Bus, client: Asker) {
-  const acking = await startAcking(bus);
-  await untilAcked(bus);
+  const acking = await ackingAsWriter(bus);
+  await untilAcked(bus, WRITER);
   const first = await measure(client, "", conversations);
   const { cursor } = await roundOf(client, "", 1000);
   const nothing = await measure(client, cursor, 0);
   await storeAll(db, await sayInEach(bus, conversations, messages + 1));
-  await untilAcked(bus);
+  await untilAcked(bus, WRITER);
   const stored = await measure(client, cursor, conversations);
   await acking.stop();
   await sayInEach(bus, conversations, messages + 2);

@@ -37,6 +37,20 @@ describe("what is remembered of late", () => {
     }
   });
 
+  it("holds on to what is used, however much else comes", () => {
+    const map = new RecentMap<number>(LIMIT);
+    map.set("used", 1);
+    map.set("only looked at", 2);
+    for (let n = 0; n < 10 * LIMIT; n++) {
+      map.set(`k${n}`, n);
+      assert.equal(map.use("used"), 1);
+      map.get("only looked at");
+    }
+    assert.equal(map.get("only looked at"), undefined);
+    assert.equal(map.use("never there"), undefined);
+    assert.ok(map.size <= LIMIT);
+  });
+
   it("takes no longer for each when it is large and full", () => {
     const timed = (limit: number): number => {
       const map = new RecentMap<number>(limit);

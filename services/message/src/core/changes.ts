@@ -6,13 +6,13 @@ import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
 import { checkContent } from "./content.ts";
 import { findByKey } from "./earlier.ts";
+import { heardLater } from "./heard-later.ts";
 import { uuidOf } from "./log.ts";
 import type { Target } from "./targets.ts";
 import {
   type MessageSender,
   permittedTarget,
   recordOf,
-  settling,
   type TargetCommand,
   targetCommand,
   type WriteContext,
@@ -52,7 +52,7 @@ export function editDraft(
     record.body = { case: "edit", value: create(EditBodySchema, { targetSeq: target?.seq ?? 0n, content, flags }) };
     return earlier;
   };
-  return { log, messageId, record, ready: settling(ready()), traceparent };
+  return { log, messageId, record, ready: heardLater(ready()), traceparent };
 }
 
 /** Checks a recall. What has to be asked for is being asked when this returns. */
@@ -81,7 +81,7 @@ export function recallDraft(
     record.body = { case: "recall", value: create(RecallBodySchema, { targetSeq: target.seq }) };
     return undefined;
   };
-  return { log, messageId, record, ready: settling(ready()), traceparent };
+  return { log, messageId, record, ready: heardLater(ready()), traceparent };
 }
 
 /** A recall has no number of its try: whether there was one is asked whenever the stream may have forgotten it. */

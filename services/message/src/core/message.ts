@@ -10,9 +10,10 @@ import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
 import { checkContent } from "./content.ts";
 import { findEarlier, type MessageKey } from "./earlier.ts";
+import { heardLater } from "./heard-later.ts";
 import { targetLog, uuidOf } from "./log.ts";
 import { checkReferences, type Referrer, refers } from "./references.ts";
-import { type MessageSender, recordOf, settling, type WriteContext } from "./writing.ts";
+import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 
 /** Checks what a user says. What has to be asked for is being asked when this returns. */
 export function messageDraft(
@@ -43,7 +44,7 @@ export function messageDraft(
   const key = { logId: log.id, messageId, senderUserId, clientMessageId };
   const ready = request.attempt > 1 ? earlierOrPermit(context, key, message, permit) : permit();
   const appended = (durable: Record) => void context.targets.note(durable);
-  return { log, messageId, record, ready: settling(ready), appended, traceparent };
+  return { log, messageId, record, ready: heardLater(ready), appended, traceparent };
 }
 
 /** Whether the user may write is known before anything that the message refers to is looked at. */

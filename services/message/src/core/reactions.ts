@@ -5,11 +5,11 @@ import { RecentMap } from "@oceanchat/runtime/recent-map";
 import { errors } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Appended, Draft } from "./append.ts";
+import { heardLater } from "./heard-later.ts";
 import {
   type MessageSender,
   permittedTarget,
   recordOf,
-  settling,
   type TargetCommand,
   targetCommand,
   type WriteContext,
@@ -73,7 +73,7 @@ export class Reactions {
       log: command.log,
       messageId: `${command.userId}:react:${record.recordId}`,
       record,
-      ready: settling(ready()),
+      ready: heardLater(ready()),
       instead: async () => {
         const earlier = await this.#earlier(command, body);
         if (earlier === undefined && !removed) this.#checkKinds(command, emoji, stored);

@@ -1,4 +1,5 @@
 import type { Clock, PermissionPeers, ReadInterval } from "../ports.ts";
+import { heardLater } from "./heard-later.ts";
 import type { DirectLog, GroupLog } from "./log.ts";
 import { type QuestionLimits, Questions } from "./questions.ts";
 
@@ -20,7 +21,7 @@ export class Reading {
   /** Begins to ask, so that the answer is there or on its way when it is needed. Its failure shows then. */
   prepare(log: GroupLog | DirectLog, userId: string, traceparent: string): void {
     if (log.kind === "direct" || this.#questions.known(keyOf(log, userId)) !== undefined) return;
-    this.#ask(log, userId, traceparent).catch(() => undefined);
+    heardLater(this.#ask(log, userId, traceparent));
   }
 
   /** Whether a user may read that record, if it exists. */

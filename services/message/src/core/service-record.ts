@@ -4,8 +4,9 @@ import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/r
 import { shared } from "@oceanchat/runtime/fail";
 import type { Draft } from "./append.ts";
 import { findByKey } from "./earlier.ts";
+import { heardLater } from "./heard-later.ts";
 import { conversationLog, type DirectLog, type GroupLog, type Log, uuidOf } from "./log.ts";
-import { settling, type WriteContext } from "./writing.ts";
+import type { WriteContext } from "./writing.ts";
 
 /** What another service asks to append, whatever the log. */
 export type ServiceAppend = Pick<AppendConversationRecordRequest, "record" | "idempotencyKey" | "attempt">;
@@ -40,7 +41,7 @@ export function serviceDraft(
   record.senderDeviceId = given?.senderDeviceId ?? "";
   const messageId = serviceMessageId(log, idempotencyKey);
   const ready = attempt > 1 ? findByKey(context, { logId: log.id, messageId }) : undefined;
-  return { log, messageId, record, ready: settling(ready), traceparent };
+  return { log, messageId, record, ready: heardLater(ready), traceparent };
 }
 
 /** What users do themselves has its own way in, with its own rules. */

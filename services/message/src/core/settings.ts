@@ -8,8 +8,9 @@ import {
 import { shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
+import { heardLater } from "./heard-later.ts";
 import { targetLog, userLog, uuidOf } from "./log.ts";
-import { type MessageSender, recordOf, settling, type WriteContext } from "./writing.ts";
+import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 
 /** The last second that JSON can write: 9999-12-31T23:59:59Z. */
 const LAST_SECOND = 253_402_300_799n;
@@ -35,7 +36,7 @@ export function settingsDraft(
     if (!(await context.reading.isReader(conversation, userId, traceparent))) throw errors.notAMember();
     return undefined;
   };
-  return { log, messageId: `${userId}:settings:${record.recordId}`, record, ready: settling(ready()), traceparent };
+  return { log, messageId: `${userId}:settings:${record.recordId}`, record, ready: heardLater(ready()), traceparent };
 }
 
 function settingsBody(

@@ -84,9 +84,3 @@ export function recordOf(
     senderDeviceId: deviceId,
   });
 }
-
-/** The same promise. It is awaited only when its draft has its turn, which may be after it failed. */
-export function settling<P extends Promise<unknown> | undefined>(ready: P): P {
-  ready?.catch(() => undefined);
-  return ready;
-}

@@ -36,38 +36,6 @@ export function locatedOf(connections: readonly Connection[]): Located[] {
   return found;
 }
 
-/** What was answered about users, for those asked for last. */
-export class KnownUsers {
-  readonly #limit: number;
-  #recent = new Map<string, KnownUser>();
-  #older = new Map<string, KnownUser>();
-
-  /** `limit`: how many users are remembered at least; at most twice as many. */
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get size(): number {
-    return this.#recent.size + this.#older.size;
-  }
-
-  get(userId: string): KnownUser | undefined {
-    const recent = this.#recent.get(userId);
-    if (recent !== undefined) return recent;
-    const older = this.#older.get(userId);
-    if (older !== undefined) this.set(userId, older);
-    return older;
-  }
-
-  set(userId: string, known: KnownUser): void {
-    this.#older.delete(userId);
-    this.#recent.set(userId, known);
-    if (this.#recent.size < this.#limit) return;
-    this.#older = this.#recent;
-    this.#recent = new Map();
-  }
-}
-
 /** Whether gateways live, as far as was answered within the last second. */
 export class KnownGateways {
   readonly #now: () => number;

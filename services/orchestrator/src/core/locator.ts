@@ -1,8 +1,9 @@
 import type { Connection } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { shared } from "@oceanchat/runtime/fail";
 import { inTurns } from "@oceanchat/runtime/in-turns";
+import { RecentMap } from "@oceanchat/runtime/recent-map";
 import type { Answer, Presence, Question } from "../ports.ts";
-import { KnownGateways, type KnownUser, KnownUsers, type Located, locatedOf } from "./known-users.ts";
+import { KnownGateways, type KnownUser, type Located, locatedOf } from "./known-users.ts";
 
 /** Where users are connected. */
 export interface Locations {
@@ -36,8 +37,8 @@ const CALLS_AT_ONCE = 4;
 const MAX_ROUNDS = 4;
 /** What comes while a round runs waits for its end, but no longer than this, in milliseconds: another presence may be quicker. */
 const PATIENCE_MS = 20;
-/** How many users are remembered at least, about 400 bytes each. */
-const MAX_KNOWN = 50_000;
+/** How many users are remembered at most, and half of them at least; about 400 bytes each. */
+const MAX_KNOWN = 100_000;
 const NOWHERE: readonly Located[] = [];
 const NOTHING: Check = { slots: [], gatewayIds: [] };
 
@@ -48,7 +49,8 @@ const NOTHING: Check = { slots: [], gatewayIds: [] };
  */
 export class Locator {
   readonly #needs: LocatorNeeds;
-  readonly #users = new KnownUsers(MAX_KNOWN);
+  /** Those asked for last. */
+  readonly #users = new RecentMap<KnownUser>(MAX_KNOWN);
   readonly #gateways: KnownGateways;
   #waiting: Want[] = [];
   #rounds = 0;
@@ -107,7 +109,7 @@ export class Locator {
     const known = new Map<string, KnownUser>();
     const unknown: string[] = [];
     for (const userId of userIds) {
-      const user = this.#users.get(userId);
+      const user = this.#users.use(userId);
       if (user === undefined) unknown.push(userId);
       else known.set(userId, user);
     }

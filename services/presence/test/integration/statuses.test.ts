@@ -8,6 +8,7 @@ import {
   UserMeshService,
 } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
+import type { Env } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { MeshDoor } from "@oceanchat/runtime/mesh-door";
 import { openTestDoor } from "@oceanchat/runtime/testing";
@@ -33,6 +34,7 @@ describe("statuses over Valkey and the store", () => {
   let redis: Redis;
   let verdictOf: (question: PresenceQuestion) => PresenceVerdict = () => PresenceVerdict.ALL;
   let renewing: NodeJS.Timeout;
+  let environment: Env;
 
   before(async function () {
     this.timeout(300_000);
@@ -50,6 +52,7 @@ describe("statuses over Valkey and the store", () => {
       OCEANCHAT_USER_ADDRESSES: `127.0.0.1:${users.port}`,
       OCEANCHAT_GATEWAY_LEASE_MS: String(LEASE_MS),
     };
+    environment = env;
     [presence, other] = await Promise.all([startPresence(servers, env), startPresence(servers, env)]);
     await presence.lease("g1");
     renewing = setInterval(() => void presence.lease("g1"), 500);
@@ -217,6 +220,25 @@ describe("statuses over Valkey and the store", () => {
     const me = presence.as(auth.tokenFor(user));
     await answers(me.batchGetPresence({ userIds: [user, viewer] }), Code.Unavailable, "UNAVAILABLE");
     assert.equal(await statusOf(user, user), Status.ONLINE);
+  });
+
+  it("says where users are when it starts while the store is away, and shows statuses as soon as that is there", async function () {
+    this.timeout(60_000);
+    const user = someone();
+    await set(user, Status.BUSY, "in a meeting");
+    toStore.cut();
+    const started = await startPresence(servers, environment);
+    try {
+      await started.connect({ gatewayId: "g1", userId: user, connectionId: `c-${user}`, deviceId: "d" });
+      assert.deepEqual(await started.located(user), [`c-${user}`]);
+      assert.equal((await started.find({ userIds: [user] })).connections.length, 1);
+      assert.equal(await statusOf(user, viewer, started), Status.OFFLINE, "nobody knows what he has chosen");
+      toStore.mend();
+      await eventually(async () => assert.equal(await statusOf(user, viewer, started), Status.BUSY), 15_000);
+    } finally {
+      toStore.mend();
+      await started.stop();
+    }
   });
 
   it("shows everybody as offline while statuses can't be read, and writes when somebody was last seen afterwards", async function () {
