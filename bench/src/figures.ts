@@ -1,4 +1,4 @@
-import { type AttackResults, growth, slowdown } from "./attacks/result.ts";
+import { type AttackResults, mostGrowth, slowdown } from "./attacks/result.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { RunResult } from "./result.ts";
 import type { Usage } from "./usage.ts";
@@ -96,11 +96,11 @@ function connectionFigures(run: RunResult): Figure[] {
 function attackFigures(results: AttackResults): Figure[] {
   const { attacks } = results;
   const worst = Math.max(...attacks.map((one) => slowdown(results, one)));
-  const most = Math.max(...attacks.flatMap(({ memory }) => memory.map(growth)));
+  const most = mostGrowth(attacks.flatMap(({ memory }) => memory));
   const untold = attacks.reduce((sum, { unexpected }) => sum + unexpected, 0);
   return [
     figure("attacks.slowdown", "delivery p99 under attack", "times", 2, worst),
-    figure("attacks.growth", "RSS after the last, first", "times", 2, most),
+    figure("attacks.growth", "live memory after an attack", "times", 2, most),
     figure("attacks.untold", "offenders refused untyped", "", 0, untold),
   ];
 }

@@ -16,8 +16,8 @@ import {
   socketsOf,
 } from "./scenario.ts";
 
-/** What lies between attacks, beside their rests. */
-const ATTACK_MARGIN_SECONDS = 5;
+/** What lies between attacks, beside their rests: offenders who take long, and looking at memory. */
+const ATTACK_MARGIN_SECONDS = 45;
 
 /** The file does not describe a scenario; every reason is in the message. */
 export class ScenarioError extends Error {

@@ -35,7 +35,9 @@ export function slowdown({ before, after }: AttackResults, { delivery }: PhaseTi
   return delivery.p99 / Math.max(before.delivery.p99, after.delivery.p99);
 }
 
-/** How many times as much memory as after the first time a service has after the last. */
-export function growth({ afterBytes }: AttackMemory): number {
-  return (afterBytes.at(-1) ?? Number.NaN) / (afterBytes[0] ?? Number.NaN);
-}
+/** How many times as much as before a service refers to afterwards; NaN where that is not known. */
+export const growth = ({ liveBeforeBytes, liveAfterBytes }: AttackMemory): number => liveAfterBytes / liveBeforeBytes;
+
+/** The most that a service has grown by. */
+export const mostGrowth = (memory: readonly AttackMemory[]): number =>
+  Math.max(...memory.map(growth).filter((times) => !Number.isNaN(times)));

@@ -1,4 +1,4 @@
-import { type AttackResults, growth, type PhaseTimes, slowdown } from "./result.ts";
+import { type AttackResults, mostGrowth, type PhaseTimes, slowdown } from "./result.ts";
 
 const MIB = 1024 * 1024;
 
@@ -29,22 +29,24 @@ export function noticed(results: AttackResults): AttackTable {
   };
 }
 
-/** Memory of the services: before, at most, after each repetition. */
+/** Memory of the services: RSS before, at most and after; what they refer to, before and after. */
 export function memory({ attacks }: AttackResults): AttackTable {
-  const mib = (bytes: number): string => (bytes / MIB).toFixed(0);
+  const mib = (bytes: number, digits = 0): string => (bytes / MIB).toFixed(digits);
   return {
     head: [
-      "RSS in MiB: before, peak, after each",
+      "RSS before, peak, after; live before > after, MiB",
       ...(attacks[0]?.memory ?? []).map(({ service }) => service),
       "times",
     ],
     rows: attacks.map(({ name, memory: services }) => [
       name,
       ...services.map(
-        ({ beforeBytes, peakBytes, afterBytes }) =>
-          `${mib(beforeBytes)} ${mib(peakBytes)} ${afterBytes.map(mib).join("/")}`,
+        ({ beforeBytes, peakBytes, afterBytes, liveBeforeBytes, liveAfterBytes }) =>
+          `${mib(beforeBytes)} ${mib(peakBytes)} ${mib(afterBytes)}${
+            Number.isNaN(liveBeforeBytes) ? "" : `; ${mib(liveBeforeBytes, 1)} > ${mib(liveAfterBytes, 1)}`
+          }`,
       ),
-      Math.max(...services.map(growth)).toFixed(2),
+      mostGrowth(services).toFixed(2),
     ]),
   };
 }

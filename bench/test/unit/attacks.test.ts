@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { CloseFinder, openSocket, UpgradeRefused } from "@oceanchat/tests/raw-clients/raw-websocket";
 import { closedWith, Offenders, readAll, told } from "../../src/attacks/attack.ts";
 import { ATTACKS } from "../../src/attacks/attacks.ts";
 import type { AttackSeen } from "../../src/attacks/campaign.ts";
+import { liveBytes, numbersIn } from "../../src/attacks/live-memory.ts";
 import { ATTACK_NAMES } from "../../src/attacks/names.ts";
-import { type AttackResults, attackResults, growth, slowdown } from "../../src/attacks/result.ts";
+import { type AttackResults, attackResults, growth, mostGrowth, slowdown } from "../../src/attacks/result.ts";
 import { attackLines } from "../../src/attacks/table.ts";
 import { figuresOf } from "../../src/figures.ts";
 import { htmlPage } from "../../src/html/page.ts";
@@ -16,13 +18,20 @@ import { run, scenario, timed } from "./runs.ts";
 
 const MIB = 2 ** 20;
 
-/** An attack after which a service has so many MiB, each time. */
-function seen(after: readonly number[], unexpected = 0): AttackSeen {
+/** An attack before and after which a service refers to so many MiB. */
+function seen([before, after]: readonly [number, number], unexpected = 0): AttackSeen {
   return {
     ...{ name: "unmasked", title: "<unmasked> frames", unexpected, cpus: 0.75 },
     outcomes: { "close 1002": 7, ...(unexpected > 0 ? { closed: unexpected } : {}) },
     memory: [
-      { service: "router", beforeBytes: 90 * MIB, peakBytes: 120 * MIB, afterBytes: after.map((mib) => mib * MIB) },
+      {
+        ...{ service: "router", beforeBytes: 190 * MIB, peakBytes: 220 * MIB, afterBytes: 200 * MIB },
+        ...{ liveBeforeBytes: before * MIB, liveAfterBytes: after * MIB },
+      },
+      {
+        ...{ service: "envoy", beforeBytes: 80 * MIB, peakBytes: 82 * MIB, afterBytes: 81 * MIB },
+        ...{ liveBeforeBytes: Number.NaN, liveAfterBytes: Number.NaN },
+      },
     ],
   };
 }
@@ -56,12 +65,13 @@ describe("attacks", () => {
     for (const name of ATTACK_NAMES) assert.equal(ATTACKS[name].name, name);
   });
 
-  it("are compared with the slower calm and with their own first time", () => {
-    const all = results(seen([100, 104, 103]));
+  it("are compared with the slower calm, and memory with that before", () => {
+    const all = results(seen([100, 103]));
     const [attack] = all.attacks;
     assert.ok(attack);
     assert.equal(Math.round(slowdown(all, attack) * 10) / 10, 1.5);
-    assert.deepEqual(attack.memory.map(growth), [1.03]);
+    assert.deepEqual(attack.memory.map(growth), [1.03, Number.NaN]);
+    assert.equal(mostGrowth(attack.memory), 1.03);
   });
 
   it("have three figures in all: the worst of each kind", () => {
@@ -80,12 +90,15 @@ describe("attacks", () => {
       lines.join("\n"),
       /\nunmasked +15\.0 +15\.0 +30\.0 +30\.0 +1\.50 +0\.75 +2 UNTYPED: 7 × close 1002, 2 × closed\n/,
     );
-    assert.match(lines.join("\n"), /\nunmasked +90 120 100\/110 +1\.10$/);
+    assert.match(lines.join("\n"), /\nunmasked +190 220 200; 100\.0 > 110\.0 +80 82 81 +1\.10$/);
     const own = scenario("abuse", []);
     const page = htmlPage([{ scenario: own, runs: [{ ...run(10, 4), attacks }] }], [], { time: "now", facts: [] });
     assert.match(page, /&lt;unmasked&gt; frames/);
-    assert.match(page, /<td>90 120 100\/110<\/td>/);
-    assert.match(table(own, [{ ...run(10, 4), attacks }], { direct: false, store: "x", threads: 1, mode: "mesh" }), /UNTYPED/);
+    assert.match(page, /<td>190 220 200; 100\.0 &gt; 110\.0<\/td>/);
+    assert.match(
+      table(own, [{ ...run(10, 4), attacks }], { direct: false, store: "x", threads: 1, mode: "mesh" }),
+      /UNTYPED/,
+    );
   });
 
   it("are none without phases", () => {
@@ -134,5 +147,26 @@ describe("offenders", () => {
     const byOne = new CloseFinder();
     for (const byte of bytes) byOne.push(Buffer.of(byte));
     assert.equal(byOne.code, 1009);
+  });
+});
+
+describe("live memory", () => {
+  it("is what a process still refers to, after a collection", async function () {
+    this.timeout(30_000);
+    const program = "const kept = Buffer.alloc(32 * 2 ** 20); setInterval(() => kept[0], 1000); console.log('up')";
+    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      await once(child.stdout, "data");
+      const [first, second] = [await liveBytes(child.pid ?? 0), await liveBytes(child.pid ?? 0)];
+      assert.ok(first > 32 * MIB && first < 50 * MIB, `${first} bytes`);
+      assert.ok(Math.abs(second - first) < 2 * MIB, `${second} bytes`);
+    } finally {
+      child.kill();
+    }
+  });
+
+  it("is read out of what the inspector answers", () => {
+    assert.deepEqual(numbersIn('{"id":1,"result":{"result":{"type":"string","value":"[12,345]"}}}'), [12, 345]);
+    assert.throws(() => numbersIn("{}"), /no figures/);
   });
 });

@@ -93,10 +93,10 @@ describe("a scenario file", () => {
     const file = { ...good, seconds: 300, attacks, environment, heartbeatSeconds: 2 };
     const all = parseScenario("x", JSON.stringify(file));
     assert.deepEqual([all.attacks?.kinds, all.environment, all.heartbeatSeconds], [ATTACK_NAMES, environment, 2]);
-    const one = parseScenario("x", JSON.stringify({ ...file, seconds: 40, attacks: { ...attacks, only: "flood" } }));
+    const one = parseScenario("x", JSON.stringify({ ...file, seconds: 80, attacks: { ...attacks, only: "flood" } }));
     assert.deepEqual(one.attacks?.kinds, ["flood"]);
-    assert.deepEqual(problemsOf({ ...file, seconds: 39, attacks: { ...attacks, only: "flood" } }), [
-      "seconds: the attacks need 40",
+    assert.deepEqual(problemsOf({ ...file, seconds: 79, attacks: { ...attacks, only: "flood" } }), [
+      "seconds: the attacks need 80",
     ]);
     assert.deepEqual(problemsOf({ ...file, attacks: { ...attacks, only: "x" }, environment: { PATH: "x" } }), [
       `attacks.only: expected all or ${ATTACK_NAMES.join(" or ")}`,
