@@ -1,14 +1,16 @@
 import { plantedBugs } from "./planted/bugs.ts";
 import { copyTree } from "./planted/copy.ts";
+import { deliveryBugs } from "./planted/delivery.ts";
 import { plantAndTest } from "./planted/plant.ts";
 
 // Plants bugs, one at a time, in a copy of the project, and runs the test that must catch each of them. Words on the command line
 // choose bugs by name: node tests/planted.ts ack cursor. The exit code is 1 when a bug was not caught.
 
 const words = process.argv.slice(2);
-const chosen = plantedBugs.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const bugs = [...plantedBugs, ...deliveryBugs];
+const chosen = bugs.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 let failed = chosen.length === 0 ? 1 : 0;
-if (failed > 0) console.error(`no such bug; there are ${plantedBugs.map(({ name }) => name).join(", ")}`);
+if (failed > 0) console.error(`no such bug; there are ${bugs.map(({ name }) => name).join(", ")}`);
 for (const bug of chosen) {
   const tree = await copyTree();
   try {
