@@ -154,7 +154,7 @@ function remarks(run: RunResult, prefix: string): string[] {
     ...failures(run).map((line) => `  ${line}`),
     ...(refused === "" ? [] : [`  refused: ${refused}`]),
     ...(run.repeats === 0 ? [] : [`  ${run.repeats} messages repeated that nothing had answered`]),
-    ...(unsynced === "" ? [] : [`  syncs and pages refused and repeated: ${unsynced}`]),
+    ...(unsynced === "" ? [] : [`  connections, syncs and pages that failed and were tried again: ${unsynced}`]),
     ...(closed === "" ? [] : [`  connections that ended: ${closed}`]),
     ...(behind.length > 0 ? [`  behind at the end, in records: ${behind.join(", ")}`] : []),
     ...(usage.restarted.length > 0 ? [`  restarted: ${usage.restarted.join(", ")}`] : []),

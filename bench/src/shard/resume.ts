@@ -36,7 +36,7 @@ export class Resume {
   /** From the end of a connection to the next `hello`, and until everything that was missed is there. */
   readonly connected = new Latencies();
   readonly caughtUp = new Latencies();
-  /** Pages that could not be fetched, and were asked for again. */
+  /** Connections that could not be made and pages that could not be fetched; they were tried again. */
   readonly failures = new Tally();
   readonly #plan: ShardPlan;
   readonly #tools: ResumeTools;
@@ -140,6 +140,7 @@ export class Resume {
         this.#sync(client);
       },
       (error: unknown) => {
+        this.failures.add(`connect: ${kindOf(error)}`);
         if (attempt < MAX_TRIES) {
           setTimeout(() => this.#reopen(client, attempt + 1), TRY_AGAIN_MS * (0.5 + Math.random()));
         } else this.#tools.ledger.lost(client.plan.number, `can't come back: ${error}`);
@@ -202,6 +203,15 @@ export class Resume {
     this.#told.get(client)?.();
     this.#told.delete(client);
   }
+}
+
+/** Why a connection failed, without where it went. */
+function kindOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : "unknown";
+  return text
+    .replace(/\S*\d+\.\d+\.\d+\.\d+\S*/g, "")
+    .trim()
+    .slice(0, 60);
 }
 
 const fieldOf = (value: unknown, key: string): unknown =>

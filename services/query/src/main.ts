@@ -20,7 +20,7 @@ import { openTail } from "./tail.ts";
 import { Turns } from "./turns.ts";
 
 /** Below what a router waits for an answer, with room for the call itself. */
-const SYNC_TURNS = { maxWaiting: 4096, maxWaitMs: 2_000 };
+const SYNC_TURNS = { apartMs: 20, maxWaiting: 4096, maxWaitMs: 2_000 };
 
 /** Starts query. */
 export async function start(host: Host): Promise<void> {
@@ -41,7 +41,12 @@ export async function start(host: Host): Promise<void> {
   const listing = { ...reading, moves: store, recent, describe };
   const lister: Lister = (userId, request) => listConversations(listing, userId, request);
   const syncing = { ...listing, now: host.now, cursorMaxAgeMs: config.syncMaxAgeMs };
-  const turns = new Turns({ ...SYNC_TURNS, atOnce: config.syncsAtOnce, now: () => performance.now() });
+  const turns = new Turns({
+    ...SYNC_TURNS,
+    atOnce: config.syncsAtOnce,
+    now: () => performance.now(),
+    after: (ms, run) => void setTimeout(run, ms),
+  });
   const syncer: Syncer = (userId, request) => turns.run(userId, () => sync(syncing, userId, request));
   await host.serve({
     public: [implement(QueryService, queryHandlers(core, lister, syncer))],

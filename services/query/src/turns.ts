@@ -4,12 +4,16 @@ import { shared } from "@oceanchat/runtime/fail";
 export interface TurnRules {
   /** Calls carried out at the same time. */
   readonly atOnce: number;
+  /** While calls are carried out, others begin together, so many milliseconds apart: what they ask for is asked for together then. */
+  readonly apartMs: number;
   /** Calls that wait. */
   readonly maxWaiting: number;
   /** How long a call waits for its turn, in milliseconds; one that would have to wait longer is refused at once. */
   readonly maxWaitMs: number;
   /** Milliseconds that only go on. */
   readonly now: () => number;
+  /** Calls back after some milliseconds. */
+  readonly after: (ms: number, run: () => void) => void;
 }
 
 interface Waiting {
@@ -35,6 +39,9 @@ export class Turns {
   readonly #waiting = new Map<string, Waiting[]>();
   #waitingCount = 0;
   #running = 0;
+  /** When some began last, and whether the next are about to. */
+  #beganAt = Number.NEGATIVE_INFINITY;
+  #isSet = false;
   /** What a call takes, in milliseconds, in the mean of the last ones. */
   #takesMs = 0;
   /** Up to when turns were promised to calls that were refused. */
@@ -54,7 +61,7 @@ export class Turns {
     } finally {
       this.#takesMs += (this.#rules.now() - begun - this.#takesMs) * WEIGHT;
       this.#running--;
-      this.#next();
+      this.#soon();
     }
   }
 
@@ -63,9 +70,10 @@ export class Turns {
   }
 
   #turn(userId: string): Promise<void> | undefined {
-    const { atOnce, maxWaiting, maxWaitMs, now } = this.#rules;
-    if (this.#running < atOnce) {
+    const { maxWaiting, maxWaitMs, now } = this.#rules;
+    if (this.#running === 0 && this.#waitingCount === 0) {
       this.#running++;
+      this.#beganAt = now();
       return undefined;
     }
     if (this.#waitingCount >= maxWaiting || this.#waitMs > maxWaitMs) throw this.#overloaded();
@@ -74,6 +82,18 @@ export class Turns {
       own.push({ since: now(), begin, refuse });
       this.#waiting.set(userId, own);
       this.#waitingCount++;
+      this.#soon();
+    });
+  }
+
+  #soon(): void {
+    const { atOnce, apartMs, now, after } = this.#rules;
+    if (this.#isSet || this.#waitingCount === 0 || this.#running >= atOnce) return;
+    this.#isSet = true;
+    after(Math.max(0, this.#beganAt + apartMs - now()), () => {
+      this.#isSet = false;
+      this.#beganAt = now();
+      this.#next();
     });
   }
 

@@ -26,6 +26,11 @@ import { WriteTurns } from "./write-turns.ts";
 const LAST_REPORTS_MS = 1_000;
 const COUNTERS_MS = 60_000;
 const LIMITS_MS = 5_000;
+/**
+ * Connections that the system takes before this process does, as far as it allows (net.core.somaxconn). When another gateway has gone,
+ * thousands come in a second; beyond Node's 511 they would be answered after seconds, or reset.
+ */
+const BACKLOG = 4_096;
 /** How soon presence is told again of a gateway that it could not be told of: until then its clients count as away. */
 const LEASE_RETRY_MS = 250;
 
@@ -98,8 +103,8 @@ async function listen(host: Host, gateway: Gateway, config: GatewayConfig, verif
   const servers: Server[] = [webSockets, tcp];
   const { listenHost } = host.config;
   await Promise.all([
-    once(webSockets.listen(config.wsPort, listenHost), "listening"),
-    once(tcp.listen(config.tcpPort, listenHost), "listening"),
+    once(webSockets.listen({ port: config.wsPort, host: listenHost, backlog: BACKLOG }), "listening"),
+    once(tcp.listen({ port: config.tcpPort, host: listenHost, backlog: BACKLOG }), "listening"),
   ]);
   if (config.wsSocket !== "") {
     const local = createWebSocketServer(webSocketOptions);

@@ -4,9 +4,11 @@ import { Turns } from "../../src/turns.ts";
 
 describe("turns", () => {
   /** Calls that end by hand, by name, in the order in which they began. */
-  function given(atOnce: number, maxWaiting = 100) {
+  function given(atOnce: number, maxWaiting = 100, apartMs = 0) {
     const clock = { ms: 0 };
-    const turns = new Turns({ atOnce, maxWaiting, maxWaitMs: 2_000, now: () => clock.ms });
+    const timers: { readonly ms: number; readonly run: () => void }[] = [];
+    const after = (ms: number, run: () => void) => void (ms === 0 ? run() : timers.push({ ms, run }));
+    const turns = new Turns({ atOnce, apartMs, maxWaiting, maxWaitMs: 2_000, now: () => clock.ms, after });
     const began: string[] = [];
     const ends = new Map<string, () => void>();
     const call = (userId: string, name = userId) => {
@@ -21,7 +23,12 @@ describe("turns", () => {
       ends.get(name)?.();
       await new Promise((resolve) => setImmediate(resolve));
     };
-    return { clock, turns, began, call, end };
+    const pass = async (ms: number) => {
+      clock.ms += ms;
+      for (const { run } of timers.splice(0)) run();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { clock, turns, timers, began, call, end, pass };
   }
   const awayOf = async (call: Promise<unknown>): Promise<number> => {
     const error = await call.then(
@@ -33,8 +40,9 @@ describe("turns", () => {
   };
 
   it("carries out so many at once, and the next when one has ended, well or not", async () => {
-    const { began, call, end, turns } = given(2);
+    const { began, call, end, turns, pass } = given(2);
     const calls = ["ann", "bob", "cid"].map((each) => call(each));
+    await pass(0);
     assert.deepEqual(began, ["ann", "bob"]);
     await end("bob");
     assert.deepEqual(began, ["ann", "bob", "cid"]);
@@ -51,6 +59,26 @@ describe("turns", () => {
     const last = call("eve");
     await end("eve");
     assert.equal(await last, "eve");
+  });
+
+  it("begins at once when nobody is there, else together with others", async () => {
+    const { began, call, end, timers, pass } = given(3, 100, 20);
+    call("ann");
+    assert.deepEqual(began, ["ann"]);
+    await pass(5);
+    for (const each of ["bob", "cid", "dan"]) call(each);
+    assert.deepEqual([began.length, timers.map(({ ms }) => ms)], [1, [15]]);
+    await pass(15);
+    assert.deepEqual(began, ["ann", "bob", "cid"], "as many as may be carried out at once");
+    await end("ann");
+    await end("bob");
+    call("eve");
+    assert.deepEqual([began.length, timers.map(({ ms }) => ms)], [3, [20]]);
+    await pass(20);
+    assert.deepEqual(began.slice(3), ["dan", "eve"]);
+    for (const each of ["cid", "dan", "eve"]) await end(each);
+    call("fay");
+    assert.deepEqual([began.at(-1), timers], ["fay", []]);
   });
 
   it("lets one who asks much wait for the others", async () => {
