@@ -1,48 +1,11 @@
 import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js";
 import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./batch.ts";
+import { type CallLine, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
 import type { Channel } from "./channel.ts";
-import { type ServiceError, shared } from "./fail.ts";
+import { shared } from "./fail.ts";
 import { Gathering } from "./gathering.ts";
 import { asIs, MAX_MESSAGE_BYTES } from "./grpc-wire.ts";
-import { InFlight } from "./in-flight.ts";
-import type { Neighbour } from "./neighbour.ts";
 import { fromFailure } from "./wire-error.ts";
-
-/** A call that waits for its answer. It is in one place at a time, so it is settled once. */
-export interface Pending {
-  readonly item: BatchItem;
-  readonly key: string | undefined;
-  readonly address: string | undefined;
-  readonly resolve: (answer: BatchItem) => void;
-  readonly reject: (error: ServiceError) => void;
-  /** For how long nothing at all may come from the peer, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Until when it waits in any case, in milliseconds since the epoch. */
-  readonly deadline: number;
-  /** Until when it waits at most, while the peer answers others. */
-  readonly latest: number;
-  /** How often it was written to a stream: once that has happened its outcome is unknown until it is answered. */
-  sends: number;
-}
-
-/** Where the calls to one address go. */
-export interface CallLine {
-  readonly channel: Channel;
-  /** The door of this process that it leads to; undefined when it leads over a socket. */
-  readonly neighbour: Neighbour | undefined;
-  /** How many calls wait for an answer. */
-  readonly size: number;
-  push(pending: Pending): void;
-  /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
-  drain(): Pending[];
-  /** Takes out the calls that have waited too long. A peer that is slow but answers is not one that is silent. */
-  expire(now: number, expired: (pending: Pending) => void): void;
-  /** Ends at once and gives back everything. */
-  abandon(): Pending[];
-}
-
-/** What becomes of calls whose stream broke: those that it had sent, then those that it had not, each in order. */
-export type OnLost = (line: CallLine, left: Pending[], cause: unknown) => void;
 
 /**
  * The caller's end of one stream of batched calls. Calls made in the same turn of the event loop leave as one message, and
@@ -55,15 +18,12 @@ export class CallStream implements CallLine {
   readonly #output: BatchShape["output"];
   readonly #encoder: BatchEncoder;
   readonly #onLost: OnLost;
-  readonly #unanswered = new InFlight<Pending>();
-  #queue: Pending[] = [];
+  readonly #waiting = new WaitingCalls();
   readonly #gathering = new Gathering(() => this.#flush());
   /** Until the peer has accepted the stream nothing is written, so that what is lost before was certainly not processed. */
   #blocked = true;
   #draining = false;
   #closed = false;
-  /** When the peer answered last, in milliseconds since the epoch. */
-  #heardAt = 0;
 
   constructor(channel: Channel, path: string, shape: BatchShape, onLost: OnLost) {
     this.channel = channel;
@@ -79,47 +39,39 @@ export class CallStream implements CallLine {
   }
 
   get size(): number {
-    return this.#queue.length + this.#unanswered.size;
+    return this.#waiting.size;
   }
 
   push(pending: Pending): void {
-    this.#queue.push(pending);
-    if (!this.#blocked) this.#gathering.added(this.#queue.length, this.#unanswered.size, this.#encoder.limit);
+    this.#waiting.queue.push(pending);
+    if (!this.#blocked)
+      this.#gathering.added(this.#waiting.queue.length, this.#waiting.unanswered.size, this.#encoder.limit);
   }
 
   drain(): Pending[] {
-    const queued = this.#queue;
-    this.#queue = [];
+    const queued = this.#waiting.takeQueue();
     this.#draining = true;
-    if (this.#unanswered.size === 0) this.#close();
+    if (this.#waiting.unanswered.size === 0) this.#close();
     else this.#call.end();
     return queued;
   }
 
   expire(now: number, expired: (pending: Pending) => void): void {
-    const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
-      Math.min(latest, Math.max(deadline, this.#heardAt + timeoutMs)) <= now;
-    for (const pending of this.#unanswered.takeIf(isOver)) expired(pending);
-    if (this.#queue.some(isOver)) {
-      const queue = this.#queue;
-      this.#queue = queue.filter((pending) => !isOver(pending));
-      for (const pending of queue) if (isOver(pending)) expired(pending);
-    }
+    this.#waiting.expire(now, expired);
     if (this.#draining && this.size === 0) this.#close();
   }
 
   abandon(): Pending[] {
-    const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
+    const left = this.#waiting.takeAll();
     this.#gathering.done();
-    this.#queue = [];
     this.#close();
     return left;
   }
 
   #flush(): void {
     this.#gathering.done();
-    while (this.#queue.length > 0 && !this.#blocked && !this.#closed && !this.#draining) {
-      const batch = this.#queue.splice(0, this.#encoder.limit);
+    while (this.#waiting.queue.length > 0 && !this.#blocked && !this.#closed && !this.#draining) {
+      const batch = this.#waiting.queue.splice(0, this.#encoder.limit);
       for (const bytes of this.#encoder.encode(batch.map(this.#number), this.#refuse)) {
         if (!this.#call.write(bytes)) this.#blocked = true;
       }
@@ -127,7 +79,7 @@ export class CallStream implements CallLine {
   }
 
   readonly #number = (pending: Pending): BatchItem => {
-    pending.item.ref = BigInt(this.#unanswered.add(pending));
+    pending.item.ref = BigInt(this.#waiting.unanswered.add(pending));
     pending.sends++;
     return pending.item;
   };
@@ -138,7 +90,7 @@ export class CallStream implements CallLine {
   };
 
   #take(ref: bigint): Pending | undefined {
-    return this.#unanswered.take(Number(ref));
+    return this.#waiting.unanswered.take(Number(ref));
   }
 
   #unblock(): void {
@@ -148,7 +100,7 @@ export class CallStream implements CallLine {
 
   #read(bytes: Buffer): void {
     if (this.#closed) return;
-    this.#heardAt = Date.now();
+    this.#waiting.heardAt = Date.now();
     let answers: BatchItem[];
     try {
       answers = decodeBatch(this.#output, bytes);
@@ -162,7 +114,7 @@ export class CallStream implements CallLine {
       if (answer.failure === undefined) pending?.resolve(answer);
       else pending?.reject(fromFailure(answer.failure));
     }
-    if (this.#draining && this.#unanswered.size === 0) this.#close();
+    if (this.#draining && this.#waiting.unanswered.size === 0) this.#close();
   }
 
   #lose(cause: unknown): void {

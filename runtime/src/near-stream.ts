@@ -1,11 +1,10 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import type { BatchItem, BatchShape } from "./batch.ts";
-import type { CallLine, OnLost, Pending } from "./call-stream.ts";
+import { type CallLine, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
 import type { Channel } from "./channel.ts";
 import type { Handler, Init } from "./door-methods.ts";
 import { pathOf } from "./grpc-wire.ts";
 import type { CallContext } from "./handlers.ts";
-import { InFlight } from "./in-flight.ts";
 import { nearContext } from "./near-call.ts";
 import type { NearCaller, Neighbour } from "./neighbour.ts";
 import { asSent, fromFailure } from "./wire-error.ts";
@@ -20,10 +19,9 @@ export class NearStream implements CallLine, NearCaller {
   readonly #method: DescMethod;
   readonly #shape: BatchShape;
   readonly #onLost: OnLost;
-  readonly #unanswered = new InFlight<Pending>();
+  readonly #waiting = new WaitingCalls();
   readonly #ended = new AbortController();
   readonly #context: CallContext = nearContext(this.#ended.signal);
-  #queue: Pending[] = [];
   #handler: Handler | undefined;
   #leave = () => {};
   /** Items that the handler has and that it hasn't answered, also when nobody waits for them any more. */
@@ -32,8 +30,6 @@ export class NearStream implements CallLine, NearCaller {
   #held = 0;
   #draining = false;
   #closed = false;
-  /** When the peer answered last, in milliseconds since the epoch. */
-  #heardAt = 0;
 
   constructor(channel: Channel, to: Neighbour, method: DescMethod, shape: BatchShape, onLost: OnLost) {
     this.channel = channel;
@@ -44,37 +40,28 @@ export class NearStream implements CallLine, NearCaller {
   }
 
   get size(): number {
-    return this.#queue.length + this.#unanswered.size;
+    return this.#waiting.size;
   }
 
   push(pending: Pending): void {
-    this.#queue.push(pending);
+    this.#waiting.queue.push(pending);
     this.neighbour.turns.add(this.#begin);
   }
 
   drain(): Pending[] {
-    const queued = this.#queue;
-    this.#queue = [];
+    const queued = this.#waiting.takeQueue();
     this.#draining = true;
     if (this.#running === 0) this.#close();
     return queued;
   }
 
   expire(now: number, expired: (pending: Pending) => void): void {
-    const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
-      Math.min(latest, Math.max(deadline, this.#heardAt + timeoutMs)) <= now;
-    for (const pending of this.#unanswered.takeIf(isOver)) expired(pending);
-    if (this.#queue.some(isOver)) {
-      const queue = this.#queue;
-      this.#queue = queue.filter((pending) => !isOver(pending));
-      for (const pending of queue) if (isOver(pending)) expired(pending);
-    }
+    this.#waiting.expire(now, expired);
     if (this.#draining && this.size === 0) this.#close();
   }
 
   abandon(): Pending[] {
-    const left = [...this.#unanswered.takeIf(() => true), ...this.#queue];
-    this.#queue = [];
+    const left = this.#waiting.takeAll();
     this.#close();
     return left;
   }
@@ -95,11 +82,11 @@ export class NearStream implements CallLine, NearCaller {
       this.lose(cause);
       return;
     }
-    const pending = this.#queue.shift();
+    const pending = this.#waiting.queue.shift();
     if (pending === undefined) return; // drained, or it waited too long
     pending.sends++;
     this.#running++;
-    void this.#answer(this.#handler, pending.item, this.#unanswered.add(pending));
+    void this.#answer(this.#handler, pending.item, this.#waiting.unanswered.add(pending));
   };
 
   #open(): Handler {
@@ -116,18 +103,18 @@ export class NearStream implements CallLine, NearCaller {
     try {
       const answer = create(this.#shape.outputItem, (await handler(item, context)) as Init) as BatchItem;
       answer.ref = item.ref;
-      const pending = this.#unanswered.take(number); // none: its call has timed out
+      const pending = this.#waiting.unanswered.take(number); // none: its call has timed out
       if (answer.failure === undefined) pending?.resolve(answer);
       else pending?.reject(fromFailure(answer.failure));
     } catch (thrown) {
       const error = this.neighbour.methods.report(thrown, pathOf(this.#method), context);
-      this.#unanswered.take(number)?.reject(asSent(error));
+      this.#waiting.unanswered.take(number)?.reject(asSent(error));
     }
     this.#answered();
   }
 
   #answered(): void {
-    this.#heardAt = Date.now();
+    this.#waiting.heardAt = Date.now();
     this.#running--;
     if (this.#held > 0) {
       this.#held--;
