@@ -53,6 +53,10 @@ export class Shard implements ClientEvents {
   /** Opens all sockets. */
   async connect(pace: Pace, told: (open: number) => void): Promise<void> {
     const talking = this.#talking();
+    // From the beginning: opening all of them may take longer than one may be silent.
+    this.#heartbeats = setInterval(() => {
+      for (const client of this.#clients.values()) client.heartbeat();
+    }, this.#plan.heartbeatMs);
     let open = 0;
     await paced([...this.#clients.values()], pace, async (client) => {
       await this.#open(client);
@@ -62,9 +66,6 @@ export class Shard implements ClientEvents {
       await Promise.race([this.#resume.catchUp(client), sleep(SYNC_WAIT_MS)]);
     });
     this.#resume.forget();
-    this.#heartbeats = setInterval(() => {
-      for (const client of this.#clients.values()) client.heartbeat();
-    }, this.#plan.heartbeatMs);
   }
 
   /** Begins with the load and resolves when it ends. */
