@@ -19,6 +19,10 @@ const MAX_ASKED = 1000;
 export const presenceMeshHandlers = (core: PresenceCore): Handlers<typeof PresenceMeshService> => ({
   report: (item) => report(core, item),
   dispatch: (item) => dispatch(core, item),
+  async reviewWatchers({ userIds }) {
+    await core.watches.review(userIds);
+    return {};
+  },
   async find({ userIds, slots, gatewayIds }) {
     if (userIds.length > MAX_ASKED || slots.length > MAX_ASKED || gatewayIds.length > MAX_ASKED)
       throw shared.malformed(`more than ${MAX_ASKED} at once`);

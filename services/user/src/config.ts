@@ -9,4 +9,9 @@ export const userKeys = {
     "Mesh doors of auth, for the signing keys.",
     "dns:oceanchat-auth-headless:8082",
   ),
+  presence: addresses(
+    "OCEANCHAT_PRESENCE_ADDRESSES",
+    "Mesh doors of presence, which hears when a user changes who may see him.",
+    "dns:oceanchat-presence-headless:8082",
+  ),
 } as const;

@@ -3,12 +3,13 @@ import { checkPresence } from "./core/check-presence.ts";
 import { DirectChecks } from "./core/direct-checks.ts";
 import { searchUsers } from "./core/search.ts";
 import { errors } from "./errors.ts";
-import type { Pair, Profile, ProfileChange, ProfileStore, RelationStore, Settings } from "./ports.ts";
+import type { Pair, Profile, ProfileChange, ProfileStore, RelationStore, Settings, Watchers } from "./ports.ts";
 
 /** What the rules work with. */
 export interface UserPorts {
   readonly profiles: ProfileStore;
   readonly relations: RelationStore;
+  readonly watchers: Watchers;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -17,7 +18,7 @@ export interface UserPorts {
 export type UserCore = ReturnType<typeof createUserCore>;
 
 /** Binds the rules to what they work with. */
-export function createUserCore({ profiles, relations, now }: UserPorts) {
+export function createUserCore({ profiles, relations, watchers, now }: UserPorts) {
   const direct = new DirectChecks(profiles, relations);
   const found = <T>(value: T | undefined): T => {
     if (value === undefined) throw errors.userNotFound();
@@ -38,8 +39,11 @@ export function createUserCore({ profiles, relations, now }: UserPorts) {
     updateProfile: async (userId: string, change: ProfileChange) =>
       found(await profiles.updateProfile(userId, checkedChange(change))),
     settings: async (userId: string) => found(await profiles.settings(userId)),
-    updateSettings: async (userId: string, change: Partial<Settings>) =>
-      found(await profiles.updateSettings(userId, change)),
+    async updateSettings(userId: string, change: Partial<Settings>) {
+      const settings = found(await profiles.updateSettings(userId, change));
+      if (change.presencePolicy !== undefined || change.hideLastSeen !== undefined) await watchers.review(userId);
+      return settings;
+    },
     search: (query: string, page: Parameters<typeof searchUsers>[2]) => searchUsers(profiles, query, page),
     friendsAmong: (userId: string, others: readonly string[]) => relations.friendsAmong(userId, others),
     checkPresence: (pairs: readonly Pair[]) => checkPresence(profiles, relations, pairs),

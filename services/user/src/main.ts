@@ -8,7 +8,7 @@ import { mongoOptions } from "@oceanchat/runtime/mongo";
 import { runProcess } from "@oceanchat/runtime/process";
 import { userKeys } from "./config.ts";
 import { createUserCore } from "./core.ts";
-import { openSigningKeys } from "./peers.ts";
+import { openSigningKeys, openWatchers } from "./peers.ts";
 import { userHandlers, userMeshHandlers } from "./service.ts";
 import { openStore } from "./store.ts";
 
@@ -18,7 +18,12 @@ export async function start(host: Host): Promise<void> {
   const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
   const { profiles, relations } = store;
-  const core = createUserCore({ profiles, relations, now: host.now });
+  const core = createUserCore({
+    profiles,
+    relations,
+    watchers: await openWatchers(host, config.presence),
+    now: host.now,
+  });
   await host.serve({
     public: [implement(UserService, userHandlers(core)), implement(RelationshipService, {})],
     mesh: [implement(UserMeshService, userMeshHandlers(core))],

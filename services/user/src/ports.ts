@@ -50,6 +50,12 @@ export interface ProfileStore {
   byDisplayName(prefix: string, after: DisplayNamePlace | undefined, limit: number): Promise<Profile[]>;
 }
 
+/** Who looks at whom, as presence knows it. */
+export interface Watchers {
+  /** Has whoever watches a user shown what he may see now. Never rejects: if it fails, he is with the user's next change. */
+  review(userId: string): Promise<void>;
+}
+
 export interface RelationStore {
   /** Those of the pairs, the same objects, of whom one blocks the other. */
   blockedPairs(pairs: readonly Pair[]): Promise<ReadonlySet<Pair>>;

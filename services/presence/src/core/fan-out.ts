@@ -7,7 +7,7 @@ import { formOf } from "./watches.ts";
 
 /** What the fan-out needs. */
 export interface FanOutNeeds {
-  readonly watches: Pick<WatchStore, "part" | "show" | "remove">;
+  readonly watches: Pick<WatchStore, "part" | "show" | "remove" | "underReview">;
   readonly queue: ChangeQueue;
   /** Must read states anew: what a cache still believes would never be corrected. */
   readonly view: Pick<PresenceView, "statesOf" | "sightsOf">;
@@ -39,6 +39,8 @@ interface Walk {
   cursor: string;
   /** Whether he must be looked at again. */
   again: boolean;
+  /** Whether it is asked of every watcher what he may see, for that has changed. */
+  readonly reviewed: boolean;
   /** How he looks, by sight. */
   readonly looks: Map<Sight, Look>;
 }
@@ -67,14 +69,14 @@ export class FanOut {
 
   /** Looks at some of the users that may have changed. */
   async turn(): Promise<void> {
-    const { queue, view, now } = this.#needs;
+    const { queue, view, watches, now } = this.#needs;
     const beganMs = now();
     const userIds = await queue.take(USERS, beganMs, beganMs + TAKEN_MS);
     if (userIds.length === 0) return;
     const again = new Set(userIds);
     try {
-      const states = await view.statesOf(userIds);
-      let walks = states.flatMap(walkOf);
+      const [states, reviewed] = await Promise.all([view.statesOf(userIds), watches.underReview(userIds)]);
+      let walks = states.flatMap((state) => walkOf(state, reviewed.has(state.userId)));
       while (walks.length > 0 && now() - beganMs < TURN_MS) {
         await this.#step(walks);
         for (const walk of walks) if (walk.cursor === "0" && !walk.again) again.delete(walk.state.userId);
@@ -166,8 +168,8 @@ interface Parcel {
 }
 
 /** Whoever's status can't be read is left for later: nobody is told that he is gone. */
-function walkOf(state: UserState): Walk[] {
-  return state.chosen === undefined ? [] : [{ state, cursor: "0", again: false, looks: new Map() }];
+function walkOf(state: UserState, reviewed: boolean): Walk[] {
+  return state.chosen === undefined ? [] : [{ state, reviewed, cursor: "0", again: false, looks: new Map() }];
 }
 
 function mustWait({ shown, sinceMs }: Watch, nowMs: number): boolean {
@@ -177,6 +179,7 @@ function mustWait({ shown, sinceMs }: Watch, nowMs: number): boolean {
 
 /** By what is known without asking: who could see nothing may be able to now. */
 function mayBeOutOfDate(walk: Walk, { shown }: Watch): boolean {
+  if (walk.reviewed) return true;
   return shown.kind !== "form" || shown.sight === "nothing" || lookOf(walk, shown.sight).form !== shown.form;
 }
 

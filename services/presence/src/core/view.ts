@@ -43,8 +43,9 @@ export interface PresenceView {
   sightsOf(pairs: readonly Pair[]): Promise<Sight[]>;
 }
 
-/** A verdict counts for this long: who is blocked sees nothing after it. */
-const VERDICTS = { entries: 200_000, ms: 1_000 };
+/** A verdict counts for this long, in milliseconds: who is blocked sees nothing after it. */
+export const VERDICT_MS = 1_000;
+const VERDICTS = { entries: 200_000, ms: VERDICT_MS };
 
 /** Makes the view over what is known of connections, statuses and of who may see whom. */
 export function createView(options: {

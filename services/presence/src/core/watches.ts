@@ -6,7 +6,7 @@ import type { ChangeQueue, Showing, Watch, Watcher, WatchStore } from "../ports/
 import type { ConnectionStore } from "../ports.ts";
 import { fromKept, toKept } from "./kept.ts";
 import { instanceOf } from "./stream-gateway.ts";
-import { type PresenceView, presenceOf } from "./view.ts";
+import { type PresenceView, presenceOf, VERDICT_MS } from "./view.ts";
 
 /** What the watches need. */
 export interface WatchNeeds {
@@ -86,6 +86,15 @@ export class Watches {
   async mark(userIds: readonly string[]): Promise<void> {
     const watched = await this.#needs.watches.watched(userIds);
     if (watched.length > 0) await this.#needs.queue.note(watched, this.#needs.now());
+  }
+
+  /** Who may see these users has changed. Looked at when nobody believes any more what was true before. */
+  async review(userIds: readonly string[]): Promise<void> {
+    const { watches, queue, now } = this.#needs;
+    const watched = await watches.watched(userIds);
+    if (watched.length === 0) return;
+    await watches.review(watched);
+    await queue.note(watched, now() + VERDICT_MS);
   }
 
   /** One bounded turn of removing what connections have left behind. */

@@ -42,6 +42,10 @@ export interface WatchStore {
   show(changes: ReadonlyMap<string, readonly Showing[]>): Promise<void>;
   /** Removes watches of a user that are still as they are given. */
   remove(userId: string, watches: readonly Watch[]): Promise<void>;
+  /** Notes for a while that of these users' watchers each is to be asked about anew. */
+  review(userIds: readonly string[]): Promise<void>;
+  /** Those of the users of whom that is noted. */
+  underReview(userIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Which of the users are watched. */
   watched(userIds: readonly string[]): Promise<readonly string[]>;
   /** A part of a user's watches, from a cursor on; `0` begins, and ends. A watch may come twice. */

@@ -16,7 +16,12 @@ const keys = {
   gateways: "presence:watching-gateways",
   /** Sorted set: connection id and viewer → when it is to be looked whether the connection is there. */
   doubted: "presence:watching-doubted",
+  /** String, for a while: each watcher of the user is to be asked about anew. */
+  review: (userId: string) => `presence:review:${userId}`,
 };
+
+/** Longer than it takes until all watchers have been gone through, also when user is away for a moment. */
+const REVIEW_MS = 30_000;
 
 /** Adds or replaces a watch, unless the user has as many as he may. */
 const WATCH = `
@@ -93,6 +98,16 @@ export function createWatchStore(redis: Client): WatchStore {
       const found: string[] = [];
       await inSlices([...new Set(userIds)], async (userId) => {
         if ((await redis.exists(keys.watchers(userId))) > 0) found.push(userId);
+      });
+      return found;
+    },
+    async review(userIds) {
+      await inSlices(userIds, (userId) => redis.set(keys.review(userId), "", "PX", REVIEW_MS));
+    },
+    async underReview(userIds) {
+      const found = new Set<string>();
+      await inSlices(userIds, async (userId) => {
+        if ((await redis.exists(keys.review(userId))) > 0) found.add(userId);
       });
       return found;
     },

@@ -82,6 +82,23 @@ describe("changes, as watchers see them", () => {
     assert.deepEqual(await world.seconds(2), [`${friend.connectionId} OFFLINE`]);
   });
 
+  it("shows a change of who may see a user without any other change, soon and once", async () => {
+    const { world } = at;
+    const [viewerId, otherId, userId] = [randomUUID(), randomUUID(), randomUUID()];
+    await world.lease();
+    const [watcher, other] = [await world.connect(viewerId), await world.connect(otherId)];
+    await world.connect(userId);
+    await world.subscribe(watcher, [userId]);
+    await world.subscribe(other, [userId]);
+    await world.seconds(2);
+    world.verdicts.set(`${viewerId} ${userId}`, PresenceVerdict.HIDDEN);
+    await world.core.watches.review([userId]);
+    assert.deepEqual(await world.seconds(4), [`${watcher.connectionId} OFFLINE`]);
+    world.verdicts.delete(`${viewerId} ${userId}`);
+    await world.core.watches.review([userId, randomUUID()]);
+    assert.deepEqual(await world.seconds(4), [`${watcher.connectionId} ONLINE`]);
+  });
+
   it("shows nothing while user can't be asked, and what is true afterwards", async () => {
     const { world, userId, id } = await at.watching();
     world.usersAway = true;

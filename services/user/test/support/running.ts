@@ -11,6 +11,7 @@ export async function startUser(mongodbUrl: string, authPort: number) {
     OCEANCHAT_MONGODB_URL: mongodbUrl,
     OCEANCHAT_MONGODB_DATABASE: "user",
     OCEANCHAT_AUTH_ADDRESSES: `127.0.0.1:${authPort}`,
+    OCEANCHAT_PRESENCE_ADDRESSES: "127.0.0.1:1",
   });
   const port = served.publicPort;
   if (port === undefined) throw new Error("no public door");

@@ -35,7 +35,7 @@ function setUp({ recipient, blocked = false, friends = false }: Given, turn: () 
     friendPairs: async (pairs) => new Set(friends ? pairs : []),
     friendsAmong: unused,
   };
-  return { core: createUserCore({ profiles, relations, now: () => 0 }), lookedUp };
+  return { core: createUserCore({ profiles, relations, watchers: { review: unused }, now: () => 0 }), lookedUp };
 }
 
 const verdict = (given: Given, sender = "a"): Promise<DirectVerdict> => setUp(given).core.checkDirect(sender, "b");

@@ -19,7 +19,43 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file oceanchat/presence/v1/presence_mesh_service.proto.
  */
 export const file_oceanchat_presence_v1_presence_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEi7wEKCkNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIRCglkZXZpY2VfaWQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSKgoFY29kZWMYByABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxIyCg5jb25uZWN0ZWRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2VwdBgJIAEoDCLdAQoNR2F0ZXdheVJlcG9ydBILCgNyZWYYASABKAQSEgoKZ2F0ZXdheV9pZBgCIAEoCRI2Cgljb25uZWN0ZWQYAyABKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbkgAEjsKDGRpc2Nvbm5lY3RlZBgEIAEoCzIjLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNjb25uZWN0ZWRIABItCgVsZWFzZRgFIAEoCzIcLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5MZWFzZUgAQgcKBWV2ZW50IjYKDERpc2Nvbm5lY3RlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkiPwoFTGVhc2USDwoHYWRkcmVzcxgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoDRIQCghyZWxlYXNlZBgDIAEoCCKRAQoMUmVwb3J0UmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjEKCHJlcGxhY2VkGAMgAygLMh8ub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcGxhY2VkEhIKCnJlcG9ydF9hbGwYBCABKAgiRgoIUmVwbGFjZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRISCgpnYXRld2F5X2lkGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiRAoNUmVwb3J0UmVxdWVzdBIzCgVpdGVtcxgBIAMoCzIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5UmVwb3J0IkQKDlJlcG9ydFJlc3BvbnNlEjIKBWl0ZW1zGAEgAygLMiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlc3VsdCIsCg1Mb2NhdGVSZXF1ZXN0EhsKCHVzZXJfaWRzGAEgAygJQgm6SAaSAQMQ6AciTAoHRmluZGluZxILCgNyZWYYASABKAQSEAoIdXNlcl9pZHMYAiADKAkSDQoFc2xvdHMYAyADKA0SEwoLZ2F0ZXdheV9pZHMYBCADKAki+gEKBUZvdW5kEgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEjYKC2Nvbm5lY3Rpb25zGAMgAygLMiEub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbm5lY3Rpb24SEgoKdXNlcl9zbG90cxgEIAMoDRITCgt1c2VyX3N0YW1wcxgFIAMoCRIOCgZzdGFtcHMYBiADKAkSMAoIZ2F0ZXdheXMYByADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuR2F0ZXdheRISCgpyZWJ1aWxkaW5nGAggASgIIjwKC0ZpbmRSZXF1ZXN0Ei0KBWl0ZW1zGAEgAygLMh4ub2NlYW5jaGF0LnByZXNlbmNlLnYxLkZpbmRpbmciOwoMRmluZFJlc3BvbnNlEisKBWl0ZW1zGAEgAygLMhwub2NlYW5jaGF0LnByZXNlbmNlLnYxLkZvdW5kInoKDkxvY2F0ZVJlc3BvbnNlEjYKC2Nvbm5lY3Rpb25zGAEgAygLMiEub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbm5lY3Rpb24SMAoIZ2F0ZXdheXMYAiADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuR2F0ZXdheSIuCgdHYXRld2F5EhIKCmdhdGV3YXlfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCSLTAgoHQ29tbWFuZBILCgNyZWYYASABKAQSDwoHdXNlcl9pZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhEKCWRldmljZV9pZBgEIAEoCRITCgt0cmFjZXBhcmVudBgFIAEoCRIVCg1jb25uZWN0aW9uX2lkGAYgASgJEhIKCmdhdGV3YXlfaWQYByABKAkSKgoFY29kZWMYCCABKA4yGy5vY2VhbmNoYXQucmVjb3Jkcy52MS5Db2RlYxJNChJzdWJzY3JpYmVfcHJlc2VuY2UYCiABKAsyLy5vY2VhbmNoYXQucHJlc2VuY2UudjEuU3Vic2NyaWJlUHJlc2VuY2VSZXF1ZXN0SAASPQoKc2V0X3N0YXR1cxgLIAEoCzInLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TZXRTdGF0dXNSZXF1ZXN0SABCCQoHY29tbWFuZCLxAQoNQ29tbWFuZFJlc3VsdBILCgNyZWYYASABKAQSLQoHZmFpbHVyZRgCIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZRIRCgRrZWVwGAMgASgMSAGIAQESRAoIcHJlc2VuY2UYCiABKAsyMC5vY2VhbmNoYXQucHJlc2VuY2UudjEuU3Vic2NyaWJlUHJlc2VuY2VSZXNwb25zZUgAEjgKBGRvbmUYCyABKAsyKC5vY2VhbmNoYXQucHJlc2VuY2UudjEuU2V0U3RhdHVzUmVzcG9uc2VIAEIICgZyZXN1bHRCBwoFX2tlZXAiQAoPRGlzcGF0Y2hSZXF1ZXN0Ei0KBWl0ZW1zGAEgAygLMh4ub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbW1hbmQiRwoQRGlzcGF0Y2hSZXNwb25zZRIzCgVpdGVtcxgBIAMoCzIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Db21tYW5kUmVzdWx0MoIDChNQcmVzZW5jZU1lc2hTZXJ2aWNlElkKBlJlcG9ydBIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXBvcnRSZXF1ZXN0GiUub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlc3BvbnNlKAEwARJfCghEaXNwYXRjaBImLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNwYXRjaFJlcXVlc3QaJy5vY2VhbmNoYXQucHJlc2VuY2UudjEuRGlzcGF0Y2hSZXNwb25zZSgBMAESUwoERmluZBIiLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5GaW5kUmVxdWVzdBojLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5GaW5kUmVzcG9uc2UoATABEloKBkxvY2F0ZRIkLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Mb2NhdGVSZXF1ZXN0GiUub2NlYW5jaGF0LnByZXNlbmNlLnYxLkxvY2F0ZVJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_presence_v1_presence_service, file_oceanchat_records_v1_codec]);
+  fileDesc("CjFvY2VhbmNoYXQvcHJlc2VuY2UvdjEvcHJlc2VuY2VfbWVzaF9zZXJ2aWNlLnByb3RvEhVvY2VhbmNoYXQucHJlc2VuY2UudjEiNAoVUmV2aWV3V2F0Y2hlcnNSZXF1ZXN0EhsKCHVzZXJfaWRzGAEgAygJQgm6SAaSAQMQ6AciGAoWUmV2aWV3V2F0Y2hlcnNSZXNwb25zZSLvAQoKQ29ubmVjdGlvbhIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhIKCmdhdGV3YXlfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRISCgpzZXNzaW9uX2lkGAQgASgJEhEKCWRldmljZV9pZBgFIAEoCRIQCghwbGF0Zm9ybRgGIAEoCRIqCgVjb2RlYxgHIAEoDjIbLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvZGVjEjIKDmNvbm5lY3RlZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRrZXB0GAkgASgMIt0BCg1HYXRld2F5UmVwb3J0EgsKA3JlZhgBIAEoBBISCgpnYXRld2F5X2lkGAIgASgJEjYKCWNvbm5lY3RlZBgDIAEoCzIhLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5Db25uZWN0aW9uSAASOwoMZGlzY29ubmVjdGVkGAQgASgLMiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLkRpc2Nvbm5lY3RlZEgAEi0KBWxlYXNlGAUgASgLMhwub2NlYW5jaGF0LnByZXNlbmNlLnYxLkxlYXNlSABCBwoFZXZlbnQiNgoMRGlzY29ubmVjdGVkEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCSI/CgVMZWFzZRIPCgdhZGRyZXNzGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhAKCHJlbGVhc2VkGAMgASgIIpEBCgxSZXBvcnRSZXN1bHQSCwoDcmVmGAEgASgEEi0KB2ZhaWx1cmUYAiABKAsyHC5vY2VhbmNoYXQuZXJyb3JzLnYxLkZhaWx1cmUSMQoIcmVwbGFjZWQYAyADKAsyHy5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwbGFjZWQSEgoKcmVwb3J0X2FsbBgEIAEoCCJGCghSZXBsYWNlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEhIKCmdhdGV3YXlfaWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSJECg1SZXBvcnRSZXF1ZXN0EjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkdhdGV3YXlSZXBvcnQiRAoOUmVwb3J0UmVzcG9uc2USMgoFaXRlbXMYASADKAsyIy5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVzdWx0IiwKDUxvY2F0ZVJlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJMCgdGaW5kaW5nEgsKA3JlZhgBIAEoBBIQCgh1c2VyX2lkcxgCIAMoCRINCgVzbG90cxgDIAMoDRITCgtnYXRld2F5X2lkcxgEIAMoCSL6AQoFRm91bmQSCwoDcmVmGAEgASgEEi0KB2ZhaWx1cmUYAiABKAsyHC5vY2VhbmNoYXQuZXJyb3JzLnYxLkZhaWx1cmUSNgoLY29ubmVjdGlvbnMYAyADKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbhISCgp1c2VyX3Nsb3RzGAQgAygNEhMKC3VzZXJfc3RhbXBzGAUgAygJEg4KBnN0YW1wcxgGIAMoCRIwCghnYXRld2F5cxgHIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5EhIKCnJlYnVpbGRpbmcYCCABKAgiPAoLRmluZFJlcXVlc3QSLQoFaXRlbXMYASADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuRmluZGluZyI7CgxGaW5kUmVzcG9uc2USKwoFaXRlbXMYASADKAsyHC5vY2VhbmNoYXQucHJlc2VuY2UudjEuRm91bmQiegoOTG9jYXRlUmVzcG9uc2USNgoLY29ubmVjdGlvbnMYASADKAsyIS5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29ubmVjdGlvbhIwCghnYXRld2F5cxgCIAMoCzIeLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5HYXRld2F5Ii4KB0dhdGV3YXkSEgoKZ2F0ZXdheV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJItMCCgdDb21tYW5kEgsKA3JlZhgBIAEoBBIPCgd1c2VyX2lkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSEQoJZGV2aWNlX2lkGAQgASgJEhMKC3RyYWNlcGFyZW50GAUgASgJEhUKDWNvbm5lY3Rpb25faWQYBiABKAkSEgoKZ2F0ZXdheV9pZBgHIAEoCRIqCgVjb2RlYxgIIAEoDjIbLm9jZWFuY2hhdC5yZWNvcmRzLnYxLkNvZGVjEk0KEnN1YnNjcmliZV9wcmVzZW5jZRgKIAEoCzIvLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlcXVlc3RIABI9CgpzZXRfc3RhdHVzGAsgASgLMicub2NlYW5jaGF0LnByZXNlbmNlLnYxLlNldFN0YXR1c1JlcXVlc3RIAEIJCgdjb21tYW5kIvEBCg1Db21tYW5kUmVzdWx0EgsKA3JlZhgBIAEoBBItCgdmYWlsdXJlGAIgASgLMhwub2NlYW5jaGF0LmVycm9ycy52MS5GYWlsdXJlEhEKBGtlZXAYAyABKAxIAYgBARJECghwcmVzZW5jZRgKIAEoCzIwLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TdWJzY3JpYmVQcmVzZW5jZVJlc3BvbnNlSAASOAoEZG9uZRgLIAEoCzIoLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5TZXRTdGF0dXNSZXNwb25zZUgAQggKBnJlc3VsdEIHCgVfa2VlcCJACg9EaXNwYXRjaFJlcXVlc3QSLQoFaXRlbXMYASADKAsyHi5vY2VhbmNoYXQucHJlc2VuY2UudjEuQ29tbWFuZCJHChBEaXNwYXRjaFJlc3BvbnNlEjMKBWl0ZW1zGAEgAygLMiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkNvbW1hbmRSZXN1bHQy9gMKE1ByZXNlbmNlTWVzaFNlcnZpY2USWQoGUmVwb3J0EiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLlJlcG9ydFJlcXVlc3QaJS5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmVwb3J0UmVzcG9uc2UoATABEl8KCERpc3BhdGNoEiYub2NlYW5jaGF0LnByZXNlbmNlLnYxLkRpc3BhdGNoUmVxdWVzdBonLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5EaXNwYXRjaFJlc3BvbnNlKAEwARJTCgRGaW5kEiIub2NlYW5jaGF0LnByZXNlbmNlLnYxLkZpbmRSZXF1ZXN0GiMub2NlYW5jaGF0LnByZXNlbmNlLnYxLkZpbmRSZXNwb25zZSgBMAESWgoGTG9jYXRlEiQub2NlYW5jaGF0LnByZXNlbmNlLnYxLkxvY2F0ZVJlcXVlc3QaJS5vY2VhbmNoYXQucHJlc2VuY2UudjEuTG9jYXRlUmVzcG9uc2UiA5ACARJyCg5SZXZpZXdXYXRjaGVycxIsLm9jZWFuY2hhdC5wcmVzZW5jZS52MS5SZXZpZXdXYXRjaGVyc1JlcXVlc3QaLS5vY2VhbmNoYXQucHJlc2VuY2UudjEuUmV2aWV3V2F0Y2hlcnNSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_oceanchat_errors_v1_failure, file_oceanchat_presence_v1_presence_service, file_oceanchat_records_v1_codec]);
+
+/**
+ * Says that who may see users has changed.
+ *
+ * @generated from message oceanchat.presence.v1.ReviewWatchersRequest
+ */
+export type ReviewWatchersRequest = Message<"oceanchat.presence.v1.ReviewWatchersRequest"> & {
+  /**
+   * The users, at most 1000.
+   *
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.ReviewWatchersRequest.
+ * Use `create(ReviewWatchersRequestSchema)` to create a new message.
+ */
+export const ReviewWatchersRequestSchema: GenMessage<ReviewWatchersRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 0);
+
+/**
+ * It is noted.
+ *
+ * @generated from message oceanchat.presence.v1.ReviewWatchersResponse
+ */
+export type ReviewWatchersResponse = Message<"oceanchat.presence.v1.ReviewWatchersResponse"> & {
+};
+
+/**
+ * Describes the message oceanchat.presence.v1.ReviewWatchersResponse.
+ * Use `create(ReviewWatchersResponseSchema)` to create a new message.
+ */
+export const ReviewWatchersResponseSchema: GenMessage<ReviewWatchersResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 1);
 
 /**
  * A socket, as presence knows it.
@@ -97,7 +133,7 @@ export type Connection = Message<"oceanchat.presence.v1.Connection"> & {
  * Use `create(ConnectionSchema)` to create a new message.
  */
 export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 0);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 2);
 
 /**
  * What a gateway reports.
@@ -156,7 +192,7 @@ export type GatewayReport = Message<"oceanchat.presence.v1.GatewayReport"> & {
  * Use `create(GatewayReportSchema)` to create a new message.
  */
 export const GatewayReportSchema: GenMessage<GatewayReport> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 1);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 3);
 
 /**
  * A socket is gone.
@@ -184,7 +220,7 @@ export type Disconnected = Message<"oceanchat.presence.v1.Disconnected"> & {
  * Use `create(DisconnectedSchema)` to create a new message.
  */
 export const DisconnectedSchema: GenMessage<Disconnected> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 2);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 4);
 
 /**
  * A gateway lives.
@@ -220,7 +256,7 @@ export type Lease = Message<"oceanchat.presence.v1.Lease"> & {
  * Use `create(LeaseSchema)` to create a new message.
  */
 export const LeaseSchema: GenMessage<Lease> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 3);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 5);
 
 /**
  * The answer to a report.
@@ -262,7 +298,7 @@ export type ReportResult = Message<"oceanchat.presence.v1.ReportResult"> & {
  * Use `create(ReportResultSchema)` to create a new message.
  */
 export const ReportResultSchema: GenMessage<ReportResult> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 4);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 6);
 
 /**
  * A connection that a newer one replaces.
@@ -297,7 +333,7 @@ export type Replaced = Message<"oceanchat.presence.v1.Replaced"> & {
  * Use `create(ReplacedSchema)` to create a new message.
  */
 export const ReplacedSchema: GenMessage<Replaced> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 5);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 7);
 
 /**
  * A batch of reports.
@@ -318,7 +354,7 @@ export type ReportRequest = Message<"oceanchat.presence.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 6);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 8);
 
 /**
  * A batch of answers.
@@ -339,7 +375,7 @@ export type ReportResponse = Message<"oceanchat.presence.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 7);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 9);
 
 /**
  * Asks for connections.
@@ -360,7 +396,7 @@ export type LocateRequest = Message<"oceanchat.presence.v1.LocateRequest"> & {
  * Use `create(LocateRequestSchema)` to create a new message.
  */
 export const LocateRequestSchema: GenMessage<LocateRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 8);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 10);
 
 /**
  * Asks where users are, and whether what was answered before still holds.
@@ -406,7 +442,7 @@ export type Finding = Message<"oceanchat.presence.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 9);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 11);
 
 /**
  * Where users are.
@@ -478,7 +514,7 @@ export type Found = Message<"oceanchat.presence.v1.Found"> & {
  * Use `create(FoundSchema)` to create a new message.
  */
 export const FoundSchema: GenMessage<Found> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 10);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 12);
 
 /**
  * A batch of questions.
@@ -499,7 +535,7 @@ export type FindRequest = Message<"oceanchat.presence.v1.FindRequest"> & {
  * Use `create(FindRequestSchema)` to create a new message.
  */
 export const FindRequestSchema: GenMessage<FindRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 11);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 13);
 
 /**
  * A batch of answers.
@@ -520,7 +556,7 @@ export type FindResponse = Message<"oceanchat.presence.v1.FindResponse"> & {
  * Use `create(FindResponseSchema)` to create a new message.
  */
 export const FindResponseSchema: GenMessage<FindResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 12);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 14);
 
 /**
  * Connections.
@@ -548,7 +584,7 @@ export type LocateResponse = Message<"oceanchat.presence.v1.LocateResponse"> & {
  * Use `create(LocateResponseSchema)` to create a new message.
  */
 export const LocateResponseSchema: GenMessage<LocateResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 13);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 15);
 
 /**
  * A living gateway.
@@ -576,7 +612,7 @@ export type Gateway = Message<"oceanchat.presence.v1.Gateway"> & {
  * Use `create(GatewaySchema)` to create a new message.
  */
 export const GatewaySchema: GenMessage<Gateway> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 14);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 16);
 
 /**
  * A command of a client, with its sender as the gateway has verified him.
@@ -669,7 +705,7 @@ export type Command = Message<"oceanchat.presence.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 15);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 17);
 
 /**
  * What became of a command.
@@ -727,7 +763,7 @@ export type CommandResult = Message<"oceanchat.presence.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 16);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 18);
 
 /**
  * A batch of commands.
@@ -748,7 +784,7 @@ export type DispatchRequest = Message<"oceanchat.presence.v1.DispatchRequest"> &
  * Use `create(DispatchRequestSchema)` to create a new message.
  */
 export const DispatchRequestSchema: GenMessage<DispatchRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 17);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 19);
 
 /**
  * A batch of results.
@@ -769,7 +805,7 @@ export type DispatchResponse = Message<"oceanchat.presence.v1.DispatchResponse">
  * Use `create(DispatchResponseSchema)` to create a new message.
  */
 export const DispatchResponseSchema: GenMessage<DispatchResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 18);
+  messageDesc(file_oceanchat_presence_v1_presence_mesh_service, 20);
 
 /**
  * Who is connected where.
@@ -817,6 +853,16 @@ export const PresenceMeshService: GenService<{
     methodKind: "unary";
     input: typeof LocateRequestSchema;
     output: typeof LocateResponseSchema;
+  },
+  /**
+   * Who may see users has changed: whoever watches them is shown what he may see now. From user, once the change is stored.
+   *
+   * @generated from rpc oceanchat.presence.v1.PresenceMeshService.ReviewWatchers
+   */
+  reviewWatchers: {
+    methodKind: "unary";
+    input: typeof ReviewWatchersRequestSchema;
+    output: typeof ReviewWatchersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_oceanchat_presence_v1_presence_mesh_service, 0);
