@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Where Node's inspector listens once SIGUSR1 has started it. */
-const INSPECTOR = "http://127.0.0.1:9229/json/list";
+/** Where Node's inspector listens once SIGUSR1 has started it, unless it was told another port. */
+const INSPECTOR_PORT = 9229;
 const OPENS_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 20;
 const ANSWER_MS = 10_000;
@@ -19,11 +19,11 @@ const END = `setTimeout(() => process.getBuiltinModule("inspector").close(), 20)
  * Bytes that a Node process refers to: its heap after a collection, and what lies outside of it. RSS tells little about that, since V8
  * collects late. One process at a time: the inspector's port is always the same.
  */
-export async function liveBytes(pid: number): Promise<number> {
+export async function liveBytes(pid: number, port = INSPECTOR_PORT): Promise<number> {
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     process.kill(pid, "SIGUSR1");
-    const bytes = await inspected(pid, new WebSocket(await inspectorUrl()));
-    await untilClosed();
+    const bytes = await inspected(pid, new WebSocket(await inspectorUrl(port)));
+    await untilClosed(port);
     if (bytes !== undefined) return bytes;
     await sleep(TRY_AGAIN_MS * Math.random());
   }
@@ -45,10 +45,10 @@ async function inspected(pid: number, socket: WebSocket): Promise<number | undef
   }
 }
 
-async function inspectorUrl(): Promise<string> {
+async function inspectorUrl(port: number): Promise<string> {
   const until = performance.now() + OPENS_WITHIN_MS;
   for (;;) {
-    const targets = await targetsOf();
+    const targets = await targetsOf(port);
     const url = targets?.[0]?.webSocketDebuggerUrl;
     if (url !== undefined) return url;
     if (performance.now() > until) throw new Error("no inspector has come up");
@@ -56,15 +56,18 @@ async function inspectorUrl(): Promise<string> {
   }
 }
 
-async function untilClosed(): Promise<void> {
+async function untilClosed(port: number): Promise<void> {
   const until = performance.now() + OPENS_WITHIN_MS;
-  while (performance.now() < until && (await targetsOf()) !== undefined) await sleep(LOOK_EVERY_MS);
+  while (performance.now() < until && (await targetsOf(port)) !== undefined) await sleep(LOOK_EVERY_MS);
 }
 
 /** Undefined while there is none. */
-async function targetsOf(): Promise<readonly { readonly webSocketDebuggerUrl?: string }[] | undefined> {
+async function targetsOf(port: number): Promise<readonly { readonly webSocketDebuggerUrl?: string }[] | undefined> {
   try {
-    const answer = await fetch(INSPECTOR, { headers: { connection: "close" }, signal: AbortSignal.timeout(ANSWER_MS) });
+    const answer = await fetch(`http://127.0.0.1:${port}/json/list`, {
+      headers: { connection: "close" },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     return JSON.parse(await answer.text());
   } catch {
     return undefined; // refused: that is the answer

@@ -153,11 +153,19 @@ describe("offenders", () => {
 describe("live memory", () => {
   it("is what a process still refers to, after a collection", async function () {
     this.timeout(30_000);
-    const program = "const kept = Buffer.alloc(32 * 2 ** 20); setInterval(() => kept[0], 1000); console.log('up')";
-    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] });
+    const keeps = "const kept = Buffer.alloc(32 * 2 ** 20); setInterval(() => kept[0], 1000);";
+    const drops = "let dropped = Array.from({ length: 1e6 }, (_, i) => ({ i })); dropped = undefined;";
+    const program = `${keeps} ${drops} console.log('up')`;
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    const child = spawn(process.execPath, [`--inspect-port=${port}`, "-e", program], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     try {
       await once(child.stdout, "data");
-      const [first, second] = [await liveBytes(child.pid ?? 0), await liveBytes(child.pid ?? 0)];
+      const [first, second] = [await liveBytes(child.pid ?? 0, port), await liveBytes(child.pid ?? 0, port)];
       assert.ok(first > 32 * MIB && first < 50 * MIB, `${first} bytes`);
       assert.ok(Math.abs(second - first) < 2 * MIB, `${second} bytes`);
     } finally {
