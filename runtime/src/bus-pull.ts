@@ -128,7 +128,8 @@ export class Puller {
     if (this.#pace === undefined) return;
     this.#requested = 0;
     this.#pace.answered(inFull);
-    this.#options.gathered();
+    // Where there is more to come, lanes wait for full batches.
+    if (!inFull) this.#options.gathered();
   }
 
   #status(message: Msg): void {
