@@ -100,7 +100,7 @@ function attackFigures(results: AttackResults): Figure[] {
   const untold = attacks.reduce((sum, { unexpected }) => sum + unexpected, 0);
   return [
     figure("attacks.slowdown", "delivery p99 under attack", "times", 2, worst),
-    figure("attacks.growth", "live memory after an attack", "times", 2, most),
+    ...(Number.isNaN(most) ? [] : [figure("attacks.growth", "live memory after an attack", "times", 2, most)]),
     figure("attacks.untold", "offenders refused untyped", "", 0, untold),
   ];
 }

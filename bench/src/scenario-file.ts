@@ -88,6 +88,7 @@ function attacksIn(file: Fields): Attacks | undefined {
     restSeconds: fields.integer("restSeconds", 1, 60),
     repetitions: fields.integer("repetitions", 1, 10),
     calmSeconds: fields.integer("calmSeconds", 1, 60),
+    liveMemory: fields.choice("liveMemory", ["no", "yes"], "no") === "yes",
   };
   fields.end();
   return attacks;

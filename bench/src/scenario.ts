@@ -57,6 +57,8 @@ export interface Attacks {
   readonly repetitions: number;
   /** Before the first and after the last, for comparison. */
   readonly calmSeconds: number;
+  /** Whether services are asked after each what they still refer to. */
+  readonly liveMemory: boolean;
 }
 
 /** What a figure must not pass. */

@@ -64,7 +64,7 @@ export async function runAttacks(stage: Stage, attacks: Attacks, offenders: Offe
   await sleep(attacks.calmSeconds * 1000);
   const calmCpus = cpusBetween(began, await monitor.sample());
   const under: (() => Promise<AttackSeen>)[] = [];
-  let live = await liveOf(options.target);
+  let live = await liveOf(options.target, attacks);
   for (const [index, kind] of attacks.kinds.entries()) {
     options.say(`attack: ${ATTACKS[kind].title}`);
     const turn = { kind, phase: index + 1, attacks, offenders, live };
@@ -109,7 +109,7 @@ async function attack({ options, threads, monitor }: Stage, turn: Turn) {
   await Promise.race([Promise.all(running), sleep(SETTLE_MS)]);
   const after = await monitor.sample();
   const peaks = monitor.peaks(before, after);
-  const liveAfter = await liveOf(options.target);
+  const liveAfter = await liveOf(options.target, turn.attacks);
   const memory = SERVICES.map((service) => ({
     ...memoryOf(service, before, after, peaks),
     liveBeforeBytes: turn.live.get(service) ?? Number.NaN,
@@ -133,8 +133,9 @@ function cpusBetween(from: UsageSample, to: UsageSample): number {
 /** What services refer to, by name. */
 type Live = ReadonlyMap<string, number>;
 
-async function liveOf(target: Target): Promise<Live> {
+async function liveOf(target: Target, { liveMemory }: Attacks): Promise<Live> {
   const live = new Map<string, number>();
+  if (!liveMemory) return live;
   for (const { name, pid } of await target.processes()) {
     const service = NODE_SERVICES.find((one) => isOf(one, name));
     if (service !== undefined) live.set(service, (live.get(service) ?? 0) + (await liveBytes(pid)));

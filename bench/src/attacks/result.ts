@@ -38,6 +38,8 @@ export function slowdown({ before, after }: AttackResults, { delivery }: PhaseTi
 /** How many times as much as before a service refers to afterwards; NaN where that is not known. */
 export const growth = ({ liveBeforeBytes, liveAfterBytes }: AttackMemory): number => liveAfterBytes / liveBeforeBytes;
 
-/** The most that a service has grown by. */
-export const mostGrowth = (memory: readonly AttackMemory[]): number =>
-  Math.max(...memory.map(growth).filter((times) => !Number.isNaN(times)));
+/** The most that a service has grown by; NaN when nobody was asked. */
+export function mostGrowth(memory: readonly AttackMemory[]): number {
+  const known = memory.map(growth).filter((times) => !Number.isNaN(times));
+  return known.length === 0 ? Number.NaN : Math.max(...known);
+}

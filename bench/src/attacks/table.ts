@@ -46,7 +46,7 @@ export function memory({ attacks }: AttackResults): AttackTable {
             Number.isNaN(liveBeforeBytes) ? "" : `; ${mib(liveBeforeBytes, 1)} > ${mib(liveAfterBytes, 1)}`
           }`,
       ),
-      mostGrowth(services).toFixed(2),
+      Number.isNaN(mostGrowth(services)) ? "" : mostGrowth(services).toFixed(2),
     ]),
   };
 }
