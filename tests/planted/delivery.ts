@@ -181,4 +181,17 @@ export const deliveryBugs: readonly PlantedBug[] = [
     test: { spec: "services/ws-gateway/test/integration/limits.test.ts", name: "a connection that sends too fast" },
     says: /AssertionError.*: [\d.]+ ms/,
   },
+  {
+    name: "watchers-not-asked-anew",
+    harm: "Whoever is no longer allowed to see that somebody is here goes on seeing it.",
+    changes: [
+      {
+        file: "services/presence/src/core/fan-out.ts",
+        find: "if (walk.reviewed) return true;",
+        replace: "if (walk.reviewed) return false;",
+      },
+    ],
+    test: { spec: "services/presence/test/integration/changes.test.ts", name: "without any other change" },
+    says: /^\s*[+-]\s+'c_.* OFFLINE'/,
+  },
 ];
