@@ -96,10 +96,14 @@ export class Ledger {
     return true;
   }
 
-  /** Takes in an error; `certain` when nothing can have been stored. */
+  /**
+   * Takes in an error; `certain` when this try can't have been stored. Where tries were repeated an earlier one may have been, whose
+   * answer was lost.
+   */
   refuse(message: number, connection: number, certain: boolean): boolean {
-    if (!this.#answered(message, connection, certain ? REFUSED : UNKNOWN)) return false;
-    this.#rows.countUp(certain ? COUNTERS.refused : COUNTERS.unknown);
+    const refused = certain && this.#repeated[connection] !== 1;
+    if (!this.#answered(message, connection, refused ? REFUSED : UNKNOWN)) return false;
+    this.#rows.countUp(refused ? COUNTERS.refused : COUNTERS.unknown);
     return true;
   }
 

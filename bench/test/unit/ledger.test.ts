@@ -168,6 +168,15 @@ describe("the ledger", () => {
     assert.deepEqual(kindsOf(ledger), [{ kind: "refused, yet delivered", count: 1 }]);
   });
 
+  it("takes the refusal of a repeat for no word on the first try", () => {
+    const ledger = new Account(CONVERSATIONS);
+    const message = sent(ledger, 0, 0);
+    ledger.repeated(0);
+    ledger.refuse(message, 0, true);
+    ledger.deliver(message, 1, 1);
+    assert.deepEqual(kindsOf(ledger), []);
+  });
+
   it("finds what came to the wrong connection, back to its sender, or from nowhere", () => {
     const { ledger, direct, group } = account();
     deliverDirect(ledger, direct, [1, 2, 3, 4]);
