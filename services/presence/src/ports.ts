@@ -74,6 +74,10 @@ export interface ConnectionStore {
   ): Promise<AddAnswer | { readonly ask: readonly string[] }>;
   /** Removes only this connection's own entry, and keeps it from being added again. */
   remove(userId: string, connectionId: string): Promise<Removal>;
+  /** Notes for their gateways which connections gave way, as long as a lease. */
+  noteDisplaced(displaced: readonly DisplacedConnection[], leaseMs: number): Promise<void>;
+  /** Takes out what is noted for a gateway; not all, when it is much. */
+  takeDisplaced(gatewayId: string): Promise<readonly string[]>;
   /** Renews a gateway's lease; false when there was none (any more). */
   renewLease(gatewayId: string, address: string, leaseMs: number, nowMs: number): Promise<boolean>;
   /** A gateway has said farewell: its lease, if it has one, ends so many milliseconds after that time, and it is silent from then on. */

@@ -72,7 +72,10 @@ async function report(core: PresenceCore, { gatewayId, event }: GatewayReport) {
       await core.watches.end(event.value.connectionId);
       return {};
     case "lease": {
-      if (!event.value.released) return core.connections.lease(gatewayId, event.value.address);
+      if (!event.value.released) {
+        const { reportAll, replaced } = await core.connections.lease(gatewayId, event.value.address);
+        return { reportAll, replaced: [...replaced] };
+      }
       await core.connections.release(gatewayId);
       return {};
     }

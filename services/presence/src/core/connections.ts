@@ -26,8 +26,14 @@ export interface Connections {
   connected(connection: LiveConnection): Promise<readonly Replacement[]>;
   /** A socket is gone. */
   disconnected(userId: string, connectionId: string): Promise<void>;
-  /** A gateway lives; answers whether it has to report all its connections again. */
-  lease(gatewayId: string, address: string): Promise<{ readonly reportAll: boolean }>;
+  /**
+   * A gateway lives; answers whether it has to report all its connections again, and which of them were replaced: whoever was to close
+   * them may have died, or not have reached it.
+   */
+  lease(
+    gatewayId: string,
+    address: string,
+  ): Promise<{ readonly reportAll: boolean; readonly replaced: readonly Replacement[] }>;
   /** A gateway goes; whoever was connected to it counts as connected for another moment. */
   release(gatewayId: string): Promise<void>;
   /** The live connections of users, and the gateways that hold them. */
@@ -61,6 +67,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
   return {
     async connected(connection) {
       const displaced = await add(needs, connection);
+      if (displaced.length > 0) await store.noteDisplaced(displaced, leaseMs);
       await changes.mark([connection.userId]);
       if (displaced.length === 0) return [];
       const addresses = await leases.addressesOf(displaced.map(({ gatewayId }) => gatewayId));
@@ -76,7 +83,13 @@ export function createConnections(needs: ConnectionNeeds): Connections {
       await changes.mark([userId]);
     },
     async lease(gatewayId, address) {
-      return { reportAll: !(await store.renewLease(gatewayId, address, leaseMs, now())) };
+      const [held, displaced] = await Promise.all([
+        store.renewLease(gatewayId, address, leaseMs, now()),
+        store.takeDisplaced(gatewayId),
+      ]);
+      // Of all that are reported again the policy decides anew.
+      const replaced = held ? displaced.map((connectionId) => ({ connectionId, gatewayId, address })) : [];
+      return { reportAll: !held, replaced };
     },
     async release(gatewayId) {
       await store.endLease(gatewayId, Math.min(RETURN_MS, leaseMs), now());

@@ -12,6 +12,8 @@ const keys = {
   gone: (userId: string, connectionId: string) => `presence:gone:{${userId}}:${connectionId}`,
   /** String with the lease as its time to live: the gateway's address. */
   lease: (gatewayId: string) => `presence:lease:${gatewayId}`,
+  /** Set, as long as a lease: the gateway's connections that gave way to others and that it may not have heard of. */
+  displaced: (gatewayId: string) => `presence:displaced:{${gatewayId}}`,
   /** Sorted set: gateway id → when its lease was last renewed; negative when it has said farewell then. */
   gateways: "presence:gateways",
   /** Set: users that a gateway ever reported, for the sweep. */
@@ -19,6 +21,9 @@ const keys = {
   /** Set: those of them who are still to be swept. */
   apart: (gatewayId: string) => `presence:apart:{${gatewayId}}`,
 };
+
+/** How many a gateway is told of by one lease. */
+const DISPLACED_AT_ONCE = 500;
 
 /** How long a connection that has gone can't come back, in milliseconds: longer than any report is under way. */
 const GONE_MS = 60_000;
@@ -58,6 +63,15 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
       ]);
       return removalOf(answer);
     },
+    async noteDisplaced(displaced, leaseMs) {
+      await Promise.all(
+        displaced.flatMap(({ connectionId, gatewayId }) => [
+          redis.sadd(keys.displaced(gatewayId), connectionId).catch(unreachable),
+          redis.pexpire(keys.displaced(gatewayId), leaseMs).catch(unreachable),
+        ]),
+      );
+    },
+    takeDisplaced: (gatewayId) => redis.spop(keys.displaced(gatewayId), DISPLACED_AT_ONCE).catch(unreachable),
     async renewLease(gatewayId, address, leaseMs, nowMs) {
       const [, , before] = await Promise.all([
         redis.hsetnx(STAMPS_KEY, EPOCH_FIELD, nowMs).catch(unreachable),

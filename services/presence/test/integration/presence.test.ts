@@ -119,6 +119,16 @@ describe("presence over Valkey", () => {
     assert.deepEqual(await located("u1"), ["new"]);
   });
 
+  it("tells the gateway itself by its next lease, since whoever was to close the older connection may have died", async () => {
+    await Promise.all([lease("g1"), lease("g2")]);
+    await connect("g1", "u1", "old", "phone", 1_000);
+    await connect("g2", "u1", "new", "phone", 2_000);
+    const told = async (gatewayId: string) => (await lease(gatewayId)).replaced.map(({ connectionId }) => connectionId);
+    assert.deepEqual(await told("g2"), []);
+    assert.deepEqual(await told("g1"), ["old"]);
+    assert.deepEqual(await told("g1"), []);
+  });
+
   it("doesn't bring back a connection whose report comes after its farewell", async () => {
     await lease("g1");
     await connect("g1", "u1", "c1", "phone");

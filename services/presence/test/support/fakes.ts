@@ -3,6 +3,7 @@ import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type {
   Changes,
   ConnectionStore,
+  DisplacedConnection,
   LeftStore,
   LiveConnection,
   StatusStore,
@@ -23,9 +24,16 @@ export const connection = (connectionId: string, gatewayId: string, userId = "u1
 /** Connections that the test puts there; counts the look-ups of leases. */
 export function fakeConnections(entries: LiveConnection[], leases: Map<string, string>) {
   const asked: string[][] = [];
+  const displaced: DisplacedConnection[] = [];
   const store: ConnectionStore = {
     add: async () => ({ displaced: [{ connectionId: "old", gatewayId: "g1" }] }),
     remove: async () => ({ removed: true, otherGatewayIds: [] }),
+    noteDisplaced: async (connections) => void displaced.push(...connections),
+    takeDisplaced: async (gatewayId) =>
+      displaced
+        .splice(0)
+        .filter((each) => each.gatewayId === gatewayId)
+        .map(({ connectionId }) => connectionId),
     renewLease: async (gatewayId, address) => {
       const before = leases.has(gatewayId);
       leases.set(gatewayId, address);

@@ -46,8 +46,8 @@ describe("connections", () => {
     const { store } = fakeConnections([connection("c1", "g1")], leases);
     const core = connectionsOver(store, () => 0);
     assert.equal((await core.locate(["u1"])).connections.length, 0);
-    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: true });
-    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: false });
+    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: true, replaced: [] });
+    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: false, replaced: [] });
     assert.equal((await core.locate(["u1"])).connections.length, 1);
   });
 
@@ -57,6 +57,18 @@ describe("connections", () => {
     assert.deepEqual(await core.connected(connection("new", "g2")), [
       { connectionId: "old", gatewayId: "g1", address: "a:1" },
     ]);
+  });
+
+  it("tells a gateway by its lease what was replaced, unless it reports all again", async () => {
+    const leases = new Map([["g1", "a:1"]]);
+    const core = connectionsOver(fakeConnections([], leases).store, () => 0);
+    await core.connected(connection("new", "g2"));
+    const replaced = [{ connectionId: "old", gatewayId: "g1", address: "a:1" }];
+    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: false, replaced });
+    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: false, replaced: [] });
+    await core.connected(connection("newer", "g2"));
+    leases.clear();
+    assert.deepEqual(await core.lease("g1", "a:1"), { reportAll: true, replaced: [] });
   });
 
   it("tells the store which gateways live when it asks, and no more than it must", async () => {

@@ -279,7 +279,8 @@ export type ReportResult = Message<"oceanchat.presence.v1.ReportResult"> & {
   failure?: Failure | undefined;
 
   /**
-   * Connections that the new one replaces by the device policy; close them with 4409.
+   * Connections that the new one replaces by the device policy; close them with 4409. In answer to a lease: the gateway's own that
+   * were replaced since.
    *
    * @generated from field: repeated oceanchat.presence.v1.Replaced replaced = 3;
    */
