@@ -124,9 +124,7 @@ describe("presence over Valkey", () => {
     await connect("g1", "u1", "old", "phone", 1_000);
     await connect("g2", "u1", "new", "phone", 2_000);
     const told = async (gatewayId: string) => (await lease(gatewayId)).replaced.map(({ connectionId }) => connectionId);
-    assert.deepEqual(await told("g2"), []);
-    assert.deepEqual(await told("g1"), ["old"]);
-    assert.deepEqual(await told("g1"), []);
+    assert.deepEqual([await told("g2"), await told("g1"), await told("g1")], [[], ["old"], []]);
   });
 
   it("doesn't bring back a connection whose report comes after its farewell", async () => {
