@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { runAttacks } from "./attacks/campaign.ts";
 import { type Backlog, logBacklog } from "./backlog.ts";
 import type { Counts, Stage } from "./stage.ts";
@@ -35,7 +36,7 @@ export async function measure(stage: Stage) {
   const before = await monitor.sample();
   const storm = scenario.storm && startStorm(stage, scenario.storm);
   const attacks = scenario.attacks && stage.offenders && runAttacks(stage, scenario.attacks, stage.offenders);
-  attacks?.catch(() => undefined); // heard of below
+  heardLater(attacks);
   const progress = setInterval(() => say(progressOf(stage, began)), 5_000);
   try {
     // Without traffic there is nothing to wait for but the time.

@@ -1,4 +1,5 @@
 import { shared } from "./fail.ts";
+import { heardLater } from "./heard-later.ts";
 
 /** How joined look-ups are made. */
 export interface LookupRules {
@@ -40,12 +41,13 @@ export function joinedLookups<V>(
       timer = setTimeout(() => reject(shared.unavailable(`no answer in ${timeoutMs} ms`)), timeoutMs);
       look([...keys]).then(resolve, reject);
     };
-    const found = promise.finally(() => {
-      clearTimeout(timer);
-      running--;
-      next();
-    });
-    found.catch(() => undefined); // its callers hear of it
+    const found = heardLater(
+      promise.finally(() => {
+        clearTimeout(timer);
+        running--;
+        next();
+      }),
+    );
     const gathered = { keys, found, begin };
     waiting.push(gathered);
     return gathered;

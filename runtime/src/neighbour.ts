@@ -1,6 +1,7 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { DoorMethods } from "./door-methods.ts";
 import { pathOf } from "./grpc-wire.ts";
+import { heardLater } from "./heard-later.ts";
 import { InFlight } from "./in-flight.ts";
 import { GivenUp, NearCall, type NearCallOptions } from "./near-call.ts";
 import type { Turns } from "./turns.ts";
@@ -77,7 +78,7 @@ export class Neighbour {
     const handler = this.methods.handler(method);
     const leave = this.methods.enter(path, WHO);
     const lost = Promise.withResolvers<never>();
-    lost.promise.catch(() => undefined); // whoever reads on hears of it
+    heardLater(lost.promise);
     const call = this.#begin(path, options, lost.reject);
     const responses = this.methods.stream(method, handler, request, call.context);
     try {

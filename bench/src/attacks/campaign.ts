@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { makeUsers } from "../accounts.ts";
 import type { Attacks } from "../scenario.ts";
 import { spreadOf } from "../spread.ts";
@@ -98,9 +99,7 @@ async function attack({ options, threads, monitor }: Stage, turn: Turn) {
   for (let repetition = 0; repetition < repetitions; repetition++) {
     await threads.phase(turn.phase);
     const began = await monitor.sample();
-    const one = run(world, seconds * 1000);
-    one.catch(() => undefined); // heard of below
-    running.push(one);
+    running.push(heardLater(run(world, seconds * 1000)));
     await sleep(seconds * 1000);
     cpus.push(cpusBetween(began, await monitor.sample()));
     await threads.phase(undefined);

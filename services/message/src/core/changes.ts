@@ -2,11 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import type { EditMessageRequest, RecallMessageRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { EditBodySchema, RecallBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
 import { checkContent } from "./content.ts";
 import { findByKey } from "./earlier.ts";
-import { heardLater } from "./heard-later.ts";
 import { uuidOf } from "./log.ts";
 import type { Target } from "./targets.ts";
 import {

@@ -6,11 +6,11 @@ import {
   MessageBodySchema,
   type Record,
 } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
 import { checkContent } from "./content.ts";
 import { findEarlier, type MessageKey } from "./earlier.ts";
-import { heardLater } from "./heard-later.ts";
 import { targetLog, uuidOf } from "./log.ts";
 import { checkReferences, type Referrer, refers } from "./references.ts";
 import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";

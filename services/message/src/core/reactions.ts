@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import type { ReactRequest } from "@oceanchat/gen/oceanchat/message/v1/message_service_pb";
 import { type ReactionBody, ReactionBodySchema, type Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { RecentMap } from "@oceanchat/runtime/recent-map";
 import { errors } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Appended, Draft } from "./append.ts";
-import { heardLater } from "./heard-later.ts";
 import {
   type MessageSender,
   permittedTarget,

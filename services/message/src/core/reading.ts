@@ -1,5 +1,5 @@
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import type { Clock, PermissionPeers, ReadInterval } from "../ports.ts";
-import { heardLater } from "./heard-later.ts";
 import type { DirectLog, GroupLog } from "./log.ts";
 import { type QuestionLimits, Questions } from "./questions.ts";
 

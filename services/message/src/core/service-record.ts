@@ -2,9 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import type { AppendConversationRecordRequest } from "@oceanchat/gen/oceanchat/message/v1/message_mesh_service_pb";
 import { type Record, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import type { Draft } from "./append.ts";
 import { findByKey } from "./earlier.ts";
-import { heardLater } from "./heard-later.ts";
 import { conversationLog, type DirectLog, type GroupLog, type Log, uuidOf } from "./log.ts";
 import type { WriteContext } from "./writing.ts";
 

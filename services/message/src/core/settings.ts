@@ -6,9 +6,9 @@ import {
   ConversationSettingsBodySchema,
 } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import { heardLater } from "@oceanchat/runtime/heard-later";
 import { errors } from "../errors.ts";
 import type { Draft } from "./append.ts";
-import { heardLater } from "./heard-later.ts";
 import { targetLog, userLog, uuidOf } from "./log.ts";
 import { type MessageSender, recordOf, type WriteContext } from "./writing.ts";
 
