@@ -127,7 +127,7 @@ describe("watches over Valkey", () => {
     await world.connect(otherId);
     assert.deepEqual(await world.seconds(2), [`${id} ONLINE`]);
     await at.redis.flushall();
-    assert.deepEqual(await world.core.connections.lease(GATEWAY, "g1:1"), { reportAll: true });
+    assert.deepEqual(await world.core.connections.lease(GATEWAY, "g1:1"), { reportAll: true, replaced: [] });
     // The other one is gone meanwhile; the watcher is reported before the user.
     await world.restore(watcher, keep);
     await world.core.connections.connected(watcher);
