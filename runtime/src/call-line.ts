@@ -3,6 +3,7 @@ import type { Channel } from "./channel.ts";
 import type { ServiceError } from "./fail.ts";
 import { InFlight } from "./in-flight.ts";
 import type { Neighbour } from "./neighbour.ts";
+import type { WhyUnanswered } from "./unanswered.ts";
 
 /** A call that waits for its answer. It is in one place at a time, so it is settled once. */
 export interface Pending {
@@ -32,10 +33,13 @@ export interface CallLine {
   /** Sends nothing more and gives back what was not sent; what was sent is answered yet. */
   drain(): Pending[];
   /** Takes out the calls that have waited too long. A peer that is slow but answers is not one that is silent. */
-  expire(now: number, expired: (pending: Pending) => void): void;
+  expire(now: number, expired: OnExpired): void;
   /** Ends at once and gives back everything. */
   abandon(): Pending[];
 }
+
+/** Told of a call that has waited too long, and what its peer does meanwhile. */
+export type OnExpired = (pending: Pending, why: WhyUnanswered) => void;
 
 /** What becomes of calls whose stream broke: those that it had sent, then those that it had not, each in order. */
 export type OnLost = (line: CallLine, left: Pending[], cause: unknown) => void;
@@ -54,14 +58,15 @@ export class WaitingCalls {
   }
 
   /** Takes out those that have waited too long. A peer that is slow but answers is not one that is silent. */
-  expire(now: number, expired: (pending: Pending) => void): void {
+  expire(now: number, expired: OnExpired): void {
     const isOver = ({ timeoutMs, deadline, latest }: Pending) =>
       Math.min(latest, Math.max(deadline, this.heardAt + timeoutMs)) <= now;
-    for (const pending of this.unanswered.takeIf(isOver)) expired(pending);
+    const tell = (pending: Pending) => expired(pending, this.heardAt + pending.timeoutMs > now ? "busy" : "silent");
+    for (const pending of this.unanswered.takeIf(isOver)) tell(pending);
     if (!this.queue.some(isOver)) return;
     const { queue } = this;
     this.queue = queue.filter((pending) => !isOver(pending));
-    for (const pending of queue) if (isOver(pending)) expired(pending);
+    for (const pending of queue) if (isOver(pending)) tell(pending);
   }
 
   /** Takes out those that were not sent. */

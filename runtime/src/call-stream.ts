@@ -1,6 +1,6 @@
 import { type ClientDuplexStream, Metadata, status } from "@grpc/grpc-js";
 import { BatchEncoder, type BatchItem, type BatchShape, decodeBatch } from "./batch.ts";
-import { type CallLine, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
+import { type CallLine, type OnExpired, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
 import type { Channel } from "./channel.ts";
 import { shared } from "./fail.ts";
 import { Gathering } from "./gathering.ts";
@@ -56,7 +56,7 @@ export class CallStream implements CallLine {
     return queued;
   }
 
-  expire(now: number, expired: (pending: Pending) => void): void {
+  expire(now: number, expired: OnExpired): void {
     this.#waiting.expire(now, expired);
     if (this.#draining && this.size === 0) this.#close();
   }

@@ -11,7 +11,7 @@ import { pathOf } from "./grpc-wire.ts";
 import type { RequestItemInit, ResponseItem } from "./handlers.ts";
 import { NearStream } from "./near-stream.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { Silence } from "./silence.ts";
+import { Unanswered, type WhyUnanswered } from "./unanswered.ts";
 
 export interface CallsOptions<M extends DescMethodBiDiStreaming> {
   readonly method: M;
@@ -51,9 +51,9 @@ export interface CallOptions {
 /** Calls that travel in batches over one long-lived stream per address. */
 export interface Calls<M extends DescMethodBiDiStreaming> {
   /**
-   * Rejects with the ServiceError that the item was answered with; with UNAVAILABLE when it was certainly never sent, and
-   * with OUTCOME_UNKNOWN when it was sent and not answered: its cause is a `Silence` while the stream still stands. A message given
-   * as the item belongs to the call from then on.
+   * Rejects with the ServiceError that the item was answered with. Without an answer: with OUTCOME_UNKNOWN when it was sent; when it
+   * certainly never was, with OVERLOADED if the address has more to do than it can, else with UNAVAILABLE. The cause of all but
+   * OVERLOADED is an `Unanswered`. A message given as the item belongs to the call from then on.
    */
   call(item: RequestItemInit<M>, options?: CallOptions): Promise<ResponseItem<M>>;
   /** Ends the streams; what is unanswered is rejected. */
@@ -140,7 +140,7 @@ class BatchedCalls {
     this.#draining.clear();
     this.#parked = [];
     this.#channels.close();
-    for (const pending of left) pending.reject(this.#lost(pending));
+    for (const pending of left) pending.reject(this.#unanswered(pending, "lost"));
   }
 
   /** Gives a call to the stream of its address. */
@@ -168,7 +168,7 @@ class BatchedCalls {
     const waits = this.#resend && pending.address === undefined && !this.#closed;
     if (waits && this.#parked.length < this.#maxInFlight) this.#parked.push(pending);
     else if (waits && pending.sends === 0) pending.reject(shared.overloaded("too many calls wait for an address"));
-    else pending.reject(this.#lost(pending));
+    else pending.reject(this.#unanswered(pending, "lost"));
   }
 
   #unpark(): void {
@@ -221,13 +221,13 @@ class BatchedCalls {
     const { address, sends } = pending;
     const movable = address === undefined && (sends === 0 || (this.#resend && sends < MAX_SENDS));
     if (movable) this.#dispatch(pending);
-    else pending.reject(this.#lost(pending));
+    else pending.reject(this.#unanswered(pending, "lost"));
   }
 
-  #lost({ sends }: Pending, cause?: Silence): ServiceError {
-    return sends > 0
-      ? shared.outcomeUnknown(`${this.#path} did not answer`, cause)
-      : shared.unavailable(`${this.#path} cannot be reached`);
+  #unanswered({ sends }: Pending, why: WhyUnanswered): ServiceError {
+    if (sends > 0) return shared.outcomeUnknown(`${this.#path} did not answer`, new Unanswered(why));
+    if (why === "busy") return shared.overloaded(`${this.#path} has too much to do`);
+    return shared.unavailable(`${this.#path} cannot be reached`, new Unanswered(why));
   }
 
   /**
@@ -237,7 +237,7 @@ class BatchedCalls {
   #sweep(): void {
     const now = this.#sweptAt;
     this.#sweptAt = Date.now();
-    const expired = (pending: Pending) => pending.reject(this.#lost(pending, new Silence()));
+    const expired = (pending: Pending, why: WhyUnanswered) => pending.reject(this.#unanswered(pending, why));
     let waiting = 0;
     for (const stream of [...this.#streams.values(), ...this.#draining]) {
       stream.expire(now, expired);
@@ -246,7 +246,7 @@ class BatchedCalls {
     }
     const late = this.#parked.filter((pending) => pending.deadline <= now);
     if (late.length > 0) this.#parked = this.#parked.filter((pending) => pending.deadline > now);
-    for (const pending of late) expired(pending);
+    for (const pending of late) expired(pending, "lost");
     this.#unpark();
     if (waiting > 0 || this.#parked.length > 0 || this.#draining.size > 0) return;
     clearInterval(this.#sweeper);

@@ -1,6 +1,6 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import type { BatchItem, BatchShape } from "./batch.ts";
-import { type CallLine, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
+import { type CallLine, type OnExpired, type OnLost, type Pending, WaitingCalls } from "./call-line.ts";
 import type { Channel } from "./channel.ts";
 import type { Handler, Init } from "./door-methods.ts";
 import { pathOf } from "./grpc-wire.ts";
@@ -55,8 +55,9 @@ export class NearStream implements CallLine, NearCaller {
     return queued;
   }
 
-  expire(now: number, expired: (pending: Pending) => void): void {
-    this.#waiting.expire(now, expired);
+  expire(now: number, expired: OnExpired): void {
+    // What has not begun waits for its turn in this very process, whatever its service does.
+    this.#waiting.expire(now, (pending, why) => expired(pending, pending.sends === 0 ? "busy" : why));
     if (this.#draining && this.size === 0) this.#close();
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ServiceError, shared } from "@oceanchat/runtime/fail";
-import { Silence } from "@oceanchat/runtime/silence";
+import { Unanswered } from "@oceanchat/runtime/unanswered";
 import { bothWays, type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
 import { addressesOf, deadAddress, latch, reasonOf } from "../support/echo-door.ts";
 
@@ -132,18 +132,25 @@ bothWays("batched calls", (bed) => {
       assert.ok(Date.now() - since >= 600);
     });
 
-    it("say whether the peer is silent or its stream broke", async () => {
-      const door = await serve(() => NEVER);
+    it("say whether the peer is silent, answers others, or its stream broke", async () => {
+      const door = await serve(({ text }) => (text === "late" ? NEVER : { text }));
       const calls = connect(addressesOf(door.address));
-      const causeOf = (call: Promise<unknown>) =>
+      const whyOf = (call: Promise<unknown>) =>
         call.then(
           () => assert.fail("answered"),
-          (error: ServiceError) => error.cause,
+          ({ cause }: ServiceError) => cause instanceof Unanswered && cause.why,
         );
-      assert.ok((await causeOf(calls.call({}, { timeoutMs: 100 }))) instanceof Silence);
-      const broken = causeOf(calls.call({}));
+      assert.equal(await whyOf(calls.call({ text: "late" }, { timeoutMs: 100 })), "silent");
+      let why: unknown;
+      const slow = whyOf(calls.call({ text: "late" }, { timeoutMs: 400 })).then((given) => {
+        why = given;
+      });
+      while (why === undefined) await calls.call({ text: "a" });
+      await slow;
+      assert.equal(why, "busy");
+      const broken = whyOf(calls.call({ text: "late" }));
       await door.close(0);
-      assert.equal(await broken, undefined);
+      assert.equal(await broken, "lost");
     });
 
     it("don't come because the caller itself was held up", async () => {

@@ -260,6 +260,14 @@ describe("neighbours", () => {
     assert.deepEqual(begun, texts);
   });
 
+  it("say OVERLOADED for what did not begin in time: it waits in their own process", async () => {
+    const { address } = await serve({ exchange: () => NEVER }, 0, { maxItemsInFlight: 1 });
+    const calls = connectCalls(addressesOf(address), { resend: true });
+    const begun = reasonOf(calls.call({}, { timeoutMs: 100 }));
+    const held = reasonOf(calls.call({}, { timeoutMs: 100 }));
+    assert.deepEqual(await Promise.all([begun, held]), ["ERROR_REASON_OUTCOME_UNKNOWN", "ERROR_REASON_OVERLOADED"]);
+  });
+
   it("are called over a socket by whoever is given none", async () => {
     const bed = echoBed();
     const { address } = await serve({ say: ({ text }) => ({ text }) });

@@ -6,6 +6,7 @@ import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { ServiceError, shared } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
 import type { PublicJwk } from "@oceanchat/runtime/token";
+import { Unanswered } from "@oceanchat/runtime/unanswered";
 import type { PermissionPeers } from "./ports.ts";
 
 /** Other services. */
@@ -48,14 +49,20 @@ export async function openPeers(host: Host, at: PeerAddresses): Promise<MessageP
   };
 }
 
-const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
+const PASSING: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded]);
 
 /** Nothing was stored, whatever became of the question: a caller may not think that the outcome is unknown. */
 function notAnswered(service: string) {
   return (error: unknown): never => {
+    if (error instanceof ServiceError && isTooMuch(error)) {
+      throw shared.overloaded(`${service} is asked for more permissions than it can answer`);
+    }
     if (error instanceof ServiceError && PASSING.has(error.code)) {
       throw shared.unavailable(`${service} can't be asked for permission`, error);
     }
     throw shared.internal(error);
   };
 }
+
+const isTooMuch = ({ code, cause }: ServiceError): boolean =>
+  code === Code.ResourceExhausted || (cause instanceof Unanswered && cause.why === "busy");

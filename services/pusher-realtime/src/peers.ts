@@ -3,7 +3,7 @@ import { PresenceMeshService } from "@oceanchat/gen/oceanchat/presence/v1/presen
 import type { AddressSource } from "@oceanchat/runtime/addresses";
 import { toServiceError } from "@oceanchat/runtime/fail";
 import type { Host } from "@oceanchat/runtime/host";
-import { Silence } from "@oceanchat/runtime/silence";
+import { Unanswered } from "@oceanchat/runtime/unanswered";
 import type { Gateways, Presence, Receipt } from "./ports.ts";
 
 /** How long a gateway may answer nothing at all. */
@@ -42,7 +42,7 @@ function receiptOf(thrown: unknown): Receipt {
     case "ERROR_REASON_UNAVAILABLE":
       return { kind: "unreachable" };
     case "ERROR_REASON_OUTCOME_UNKNOWN":
-      return { kind: error.cause instanceof Silence ? "silent" : "broken" };
+      return { kind: error.cause instanceof Unanswered && error.cause.why !== "lost" ? "silent" : "broken" };
     case "ERROR_REASON_OVERLOADED":
       return { kind: "busy" };
     default:

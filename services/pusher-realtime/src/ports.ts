@@ -19,7 +19,7 @@ export interface Parcel {
  * - `done`: written to all connections but those that the gateway doesn't have;
  * - `unreachable`: certainly not written, there is no way to the gateway;
  * - `broken`: the stream broke before the answer; it may be written;
- * - `silent`: nothing has come from the gateway for long, but the stream stands; it may be written, or be yet;
+ * - `silent`: no answer has come from the gateway for long, but the stream stands; it may be written, or be yet;
  * - `busy`: not taken, later perhaps;
  * - `refused`: not taken, for a reason that won't go away.
  */

@@ -62,7 +62,7 @@ export const routerKeys = {
   ),
   breakerFailures: integer(
     "OCEANCHAT_BREAKER_FAILURES",
-    "After so many failures in a row a service is left alone for a while.",
+    "After so many commands in a row without any answer a service is left alone for a while.",
     20,
     1,
     10_000,

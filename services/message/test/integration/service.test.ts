@@ -7,6 +7,7 @@ import type { MessageAccepted } from "@oceanchat/gen/oceanchat/message/v1/messag
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus } from "@oceanchat/runtime/bus-types";
+import { shared } from "@oceanchat/runtime/fail";
 import type { RunningHost } from "@oceanchat/runtime/host";
 import { testHost } from "@oceanchat/runtime/testing";
 import { v4, v7 } from "uuid";
@@ -43,6 +44,7 @@ describe("message", () => {
   beforeEach(() => {
     peers.state.send = SendVerdict.ALLOWED;
     peers.state.direct = DirectVerdict.ALLOWED;
+    peers.state.failure = undefined;
   });
 
   it("answers on both doors with the place of the stored record", async () => {
@@ -102,6 +104,14 @@ describe("message", () => {
     } finally {
       await alone.stop();
     }
+  });
+
+  it("says OVERLOADED and stores nothing while more permissions are asked for than can be answered", async () => {
+    const [sender, recipient] = [v7(), v7()];
+    const request = saying("hi", { target: { case: "userId", value: recipient }, clientMessageId: v4() });
+    peers.state.failure = shared.overloaded("too many look-ups");
+    await assert.rejects(one.send(sender, request), reason("OVERLOADED"));
+    assert.deepEqual(await entriesOf(bus, `d_${[sender, recipient].sort().join("_")}`), []);
   });
 
   it("makes one record of the same message sent 50 times at once, on two instances and both doors", async () => {

@@ -1,6 +1,7 @@
 import { GroupMeshService, SendVerdict } from "@oceanchat/gen/oceanchat/group/v1/group_mesh_service_pb";
 import { GroupRole } from "@oceanchat/gen/oceanchat/group/v1/group_pb";
 import { DirectVerdict, UserMeshService } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import type { ServiceError } from "@oceanchat/runtime/fail";
 import { implement } from "@oceanchat/runtime/handlers";
 import { openTestDoor } from "@oceanchat/runtime/testing";
 import { createTestIssuer } from "@oceanchat/runtime/testing-tokens";
@@ -14,6 +15,8 @@ export async function openFakePeers() {
     intervals: [{ fromSeq: 1n, toSeq: 0n }],
     direct: DirectVerdict.ALLOWED as DirectVerdict,
     asked: 0,
+    /** What user answers instead. */
+    failure: undefined as ServiceError | undefined,
   };
   const { auth, tokenFor } = createTestIssuer();
   const registrations = [
@@ -28,6 +31,7 @@ export async function openFakePeers() {
     implement(UserMeshService, {
       checkDirects() {
         state.asked++;
+        if (state.failure !== undefined) throw state.failure;
         return { verdict: state.direct };
       },
     }),

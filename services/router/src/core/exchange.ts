@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { DoneSchema } from "@oceanchat/gen/oceanchat/gateway/v1/packet_pb";
 import type { Uplink } from "@oceanchat/gen/oceanchat/router/v1/router_mesh_service_pb";
 import { type ServiceError, toServiceError } from "@oceanchat/runtime/fail";
+import { Unanswered } from "@oceanchat/runtime/unanswered";
 import type { RequestValidator } from "@oceanchat/runtime/validate";
 import { errors } from "../errors.ts";
 import type { CommandPort, Dispatch, Result } from "../ports.ts";
@@ -148,8 +149,9 @@ async function dispatch<C extends ClientCommand>(
   }
 }
 
-function outcomeOf({ code }: ServiceError): Outcome {
-  if (code === Code.Unavailable || code === Code.DeadlineExceeded) return "lost";
+/** What the service has said itself, whatever it is, shows that it is there; so do its answers to others while it is slow. */
+function outcomeOf({ code, cause }: ServiceError): Outcome {
+  if (cause instanceof Unanswered && cause.why !== "busy") return "lost";
   return code === Code.ResourceExhausted ? "neither" : "reached";
 }
 

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { CommandResultSchema as PresenceResultSchema } from "@oceanchat/gen/oceanchat/presence/v1/presence_mesh_service_pb";
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { shared } from "@oceanchat/runtime/fail";
+import { Unanswered } from "@oceanchat/runtime/unanswered";
 import { accepted, conversationId, routerWith, shown } from "../support/core.ts";
 import {
   ALICE,
@@ -29,6 +30,9 @@ const command = (name: "editMessage" | "recallMessage" | "react" | "markRead" | 
   };
   return { requestId: 5, command: { case: name, value: values[name] } as NonNullable<Packet["command"]> };
 };
+
+/** No answer came; the service has not said that itself. */
+const away = () => shared.unavailable("away", new Unanswered("lost"));
 
 const subscribe: Packet = { requestId: 6, command: { case: "subscribePresence", value: { userIds: [GROUP] } } };
 const setStatus: Packet = { requestId: 6, command: { case: "setStatus", value: { status: 2 } } };
@@ -74,7 +78,7 @@ describe("exchange", () => {
   }
 
   it("answers sync with a page of query's, whatever is the matter with message", async () => {
-    const { send, asked, dispatched } = routerWith(() => Promise.reject(shared.unavailable("away")));
+    const { send, asked, dispatched } = routerWith(() => Promise.reject(away()));
     for (let i = 0; i < 3; i++) await send(sendToGroup(1));
     const { requestId, event } = readAnswer(
       await send({ requestId: 8, command: { case: "sync", value: { cursor: "last", pageSize: 7 } } }),
@@ -89,10 +93,10 @@ describe("exchange", () => {
 
   it("leaves query alone after failures in a row, and message not", async () => {
     const { send } = routerWith(undefined, () => {
-      throw shared.unavailable("behind");
+      throw away();
     });
     const sync: Packet = { requestId: 8, command: { case: "sync", value: {} } };
-    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(sync)).message, /behind/);
+    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(sync)).message, /away/);
     assert.match(errorOf(await send(sync)).message, /query does not answer/);
     assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
   });
@@ -120,9 +124,9 @@ describe("exchange", () => {
   it("leaves presence alone after failures in a row, and the others not", async () => {
     const { send, presences } = routerWith();
     presences.answer = () => {
-      throw shared.unavailable("no Redis");
+      throw away();
     };
-    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(subscribe)).message, /no Redis/);
+    for (let i = 0; i < 3; i++) assert.match(errorOf(await send(subscribe)).message, /away/);
     assert.match(errorOf(await send(setStatus)).message, /presence does not answer/);
     assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
     assert.equal(readAnswer(await send({ requestId: 8, command: { case: "sync", value: {} } })).event.case, "syncPage");
@@ -183,7 +187,7 @@ describe("exchange", () => {
 
   it("leaves message alone after failures in a row, then tries again", async () => {
     let up = false;
-    const { send, dispatched, clock } = routerWith(() => (up ? accepted : Promise.reject(shared.unavailable("away"))));
+    const { send, dispatched, clock } = routerWith(() => (up ? accepted : Promise.reject(away())));
     for (let i = 0; i < 3; i++) await send(sendToGroup(1));
     clock.nowMs = 100;
     const error = errorOf(await send(sendToGroup(1)));
@@ -196,11 +200,19 @@ describe("exchange", () => {
     assert.equal(readAnswer(await send(sendToGroup(1))).event.case, "messageAccepted");
   });
 
-  it("doesn't take refusals for failures", async () => {
-    const { send, dispatched } = routerWith(() => Promise.reject(shared.idempotencyMismatch()));
-    for (let i = 0; i < 10; i++) await send(sendToGroup(1));
-    assert.equal(dispatched.length, 10);
-  });
+  for (const [what, error] of [
+    ["refuses", shared.idempotencyMismatch()],
+    ["says itself that it can't", shared.unavailable("nobody to ask for permission")],
+    ["says itself that it doesn't know", shared.outcomeUnknown("it may be stored")],
+    ["is too slow, but answers others", shared.outcomeUnknown("it did not answer", new Unanswered("busy"))],
+    ["has too much to do", shared.overloaded("too much to do")],
+  ] as const) {
+    it(`doesn't leave a service alone that ${what}`, async () => {
+      const { send, dispatched } = routerWith(() => Promise.reject(error));
+      for (let i = 0; i < 10; i++) assert.equal(errorOf(await send(sendToGroup(1))).reason, error.reason);
+      assert.equal(dispatched.length, 10);
+    });
+  }
 
   it("hands packets over in the order in which they came", () => {
     const { exchange, dispatched } = routerWith(() => new Promise(() => undefined));
