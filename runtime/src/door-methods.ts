@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { type ServiceError, shared, toServiceError } from "./fail.ts";
 import { pathOf } from "./grpc-wire.ts";
 import type { CallContext, Registration } from "./handlers.ts";
-import { createRequestValidator } from "./validate.ts";
+import type { RequestValidator } from "./validate.ts";
 
 export interface DoorLimits {
   readonly maxMessageBytes: number;
@@ -25,11 +25,12 @@ export class DoorMethods {
   readonly services: readonly string[];
   readonly #handlers: ReadonlyMap<DescMethod, Handler | undefined>;
   readonly #log: Logger;
-  readonly #validate = createRequestValidator();
+  readonly #validate: RequestValidator;
   #running = 0;
 
-  constructor(registrations: readonly Registration[], limits: DoorLimits, log: Logger) {
+  constructor(registrations: readonly Registration[], limits: DoorLimits, validate: RequestValidator, log: Logger) {
     this.limits = limits;
+    this.#validate = validate;
     this.services = registrations.map(({ service }) => service.typeName);
     this.#handlers = new Map(
       registrations.flatMap(({ service, handlers }) =>

@@ -13,6 +13,7 @@ import type { ProcessConfig } from "./process-config.ts";
 import type { PublicDoor } from "./public-door.ts";
 import { createTokenVerifier, type PublicJwk, type TokenVerifier } from "./token.ts";
 import type { Tracing } from "./trace.ts";
+import { createRequestValidator, type RequestValidator } from "./validate.ts";
 
 /** What a service is given by whatever runs it: everything that isn't its own. A service keeps no state outside `start`. */
 export interface Host {
@@ -24,6 +25,8 @@ export interface Host {
   readonly config: ProcessConfig;
   readonly log: Logger;
   readonly tracing: Tracing;
+  /** Checks what is asked against the rules of the contracts. Doors do so by themselves. */
+  readonly validate: RequestValidator;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Calls of another service, closed when the process stops. One that shares this process is called without a socket. */
@@ -95,10 +98,12 @@ export function createHost(options: {
   readonly log: Logger;
   readonly tracing: Tracing;
   readonly onFatal: (error: unknown) => void;
+  /** The process's own. Default: one for this host. */
+  readonly validate?: RequestValidator;
   /** The services that share this process, if any do: they call each other without sockets. */
   readonly neighbours?: Neighbours;
 }): RunningHost {
-  const { service, env, config, log, tracing } = options;
+  const { service, env, config, log, tracing, validate = createRequestValidator() } = options;
   const near = options.neighbours === undefined ? {} : { neighbours: options.neighbours };
   const closers: Closer[] = [];
   const handingOver: Closer[] = [];
@@ -114,6 +119,7 @@ export function createHost(options: {
     config,
     log,
     tracing,
+    validate,
     now: () => Date.now(),
     async peers(desc, at, peerOptions) {
       const addresses = await openAddresses(at, log);
@@ -144,7 +150,8 @@ export function createHost(options: {
       createTokenVerifier({ fetchKeys, issuer: config.tokenIssuer, audience: config.tokenAudience, now: host.now }),
     async serve(wanted) {
       const registrations = wanted.mesh ?? [];
-      const mesh = await openMeshDoor({ host: config.listenHost, port: config.meshPort, registrations, log, ...near });
+      const { listenHost, meshPort } = config;
+      const mesh = await openMeshDoor({ host: listenHost, port: meshPort, registrations, log, validate, ...near });
       doors.push(mesh);
       const open = wanted.public === undefined ? undefined : await openPublic(host, wanted);
       if (open !== undefined) doors.push(open);
@@ -204,10 +211,11 @@ async function closeAll(closers: readonly Closer[], log: Logger): Promise<void> 
   }
 }
 
-async function openPublic({ config, log, tracing }: Host, doors: Doors): Promise<PublicDoor> {
+async function openPublic({ config, log, tracing, validate }: Host, doors: Doors): Promise<PublicDoor> {
   if (doors.verify === undefined) throw new TypeError("a public door needs a token verifier");
   const { public: registrations = [], verify } = doors;
   // Only where there is such a door: what it loads takes 4 MB.
   const { openPublicDoor } = await import("./public-door.ts");
-  return openPublicDoor({ host: config.listenHost, port: config.publicPort, registrations, verify, tracing, log });
+  const { listenHost: host, publicPort: port } = config;
+  return openPublicDoor({ host, port, registrations, verify, validate, tracing, log });
 }

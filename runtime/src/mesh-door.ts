@@ -7,6 +7,7 @@ import type { Registration } from "./handlers.ts";
 import { MeshHealth } from "./mesh-health.ts";
 import { MeshMethods } from "./mesh-methods.ts";
 import { addressesOfDoor, type Neighbours } from "./neighbours.ts";
+import { createRequestValidator, type RequestValidator } from "./validate.ts";
 
 export interface MeshDoorOptions {
   readonly host: string;
@@ -20,6 +21,8 @@ export interface MeshDoorOptions {
   readonly maxItemsInFlight?: number;
   /** Unary calls and server streams that run at the same time; more are answered with OVERLOADED. Default 4096. */
   readonly maxCallsInFlight?: number;
+  /** Default: one of its own. */
+  readonly validate?: RequestValidator;
   /** Services of the same process, which then call the handlers without a socket. */
   readonly neighbours?: Neighbours;
 }
@@ -40,7 +43,8 @@ export async function openMeshDoor(options: MeshDoorOptions): Promise<MeshDoor> 
     maxCallsInFlight: options.maxCallsInFlight ?? 4096,
   };
   const server = new Server(transportOptions(limits.maxMessageBytes));
-  const methods = new DoorMethods(options.registrations, limits, options.log);
+  const validate = options.validate ?? createRequestValidator();
+  const methods = new DoorMethods(options.registrations, limits, validate, options.log);
   new MeshMethods(server, methods);
   const health = new MeshHealth(methods.services);
   health.register(server);

@@ -5,6 +5,7 @@ import { Neighbours } from "./neighbours.ts";
 import { type ProcessConfig, readProcessConfig } from "./process-config.ts";
 import { collectStartGarbage } from "./start-garbage.ts";
 import { openTracing } from "./trace.ts";
+import { createRequestValidator } from "./validate.ts";
 
 /** What runs as a process of its own: one service, or several. */
 export interface Program {
@@ -44,13 +45,13 @@ export async function runProgram({ name, keys, prepare }: Program): Promise<void
   const lines = pino.destination(1);
   const log = openLog(name, config, lines);
   const ending = new Ending(log, config.stopMs);
-  const neighbours = new Neighbours();
+  const shared = { neighbours: new Neighbours(), validate: createRequestValidator() };
   const host = async (service: string, own: Env) => {
     const ofService = readProcessConfig(own);
     const serviceLog = openLog(service, ofService, lines);
     const tracing = await openTracing(service, ofService);
     const onFatal = (error: unknown) => ending.fatal(error, serviceLog);
-    const opened = createHost({ service, env: own, config: ofService, log: serviceLog, tracing, onFatal, neighbours });
+    const opened = createHost({ service, env: own, config: ofService, log: serviceLog, tracing, onFatal, ...shared });
     const stop = () => opened.stop().finally(() => tracing.close());
     return { ...opened, stop };
   };

@@ -10,7 +10,7 @@ import { type ServiceError, shared, toServiceError } from "./fail.ts";
 import type { CallContext, Caller, Registration } from "./handlers.ts";
 import { bearerOf, type TokenVerifier } from "./token.ts";
 import type { Tracing } from "./trace.ts";
-import { createRequestValidator, type RequestValidator } from "./validate.ts";
+import type { RequestValidator } from "./validate.ts";
 import { toConnectError } from "./wire-error.ts";
 
 /** Requests larger than this are refused; the edge's own limit is the same. */
@@ -23,6 +23,7 @@ export interface PublicDoorOptions {
   readonly registrations: readonly Registration[];
   /** Checks the access token of every method that isn't anonymous. */
   readonly verify: TokenVerifier;
+  readonly validate: RequestValidator;
   readonly tracing: Tracing;
   readonly log: Logger;
 }
@@ -36,18 +37,14 @@ export interface PublicDoor {
 }
 
 type AnyHandler = (request: object, context: CallContext) => unknown;
-interface Edge extends PublicDoorOptions {
-  readonly validate: RequestValidator;
-}
 
 /** Opens the door; NOT_SERVING until `setServing(true)`. */
 export async function openPublicDoor(options: PublicDoorOptions): Promise<PublicDoor> {
-  const edge: Edge = { ...options, validate: createRequestValidator() };
   const stop = new AbortController();
   let serving = false;
   const routes = (router: ConnectRouter) => {
     for (const { service, handlers } of options.registrations) {
-      router.service(service, implementation(edge, service, handlers));
+      router.service(service, implementation(options, service, handlers));
     }
     const status = () => ({ status: serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING });
     router.service(Health, { check: status });
@@ -100,7 +97,7 @@ async function closeServer(
 }
 
 function implementation(
-  edge: Edge,
+  edge: PublicDoorOptions,
   service: DescService,
   handlers: Registration["handlers"],
 ): ServiceImpl<DescService> {
@@ -114,7 +111,7 @@ function implementation(
   return methods as ServiceImpl<DescService>;
 }
 
-function unary(edge: Edge, method: DescMethod, handler: unknown) {
+function unary(edge: PublicDoorOptions, method: DescMethod, handler: unknown) {
   return async (request: object, context: HandlerContext): Promise<unknown> => {
     const started = performance.now();
     const call = describe(context);
@@ -136,7 +133,7 @@ function unary(edge: Edge, method: DescMethod, handler: unknown) {
   };
 }
 
-function serverStream(edge: Edge, method: DescMethod, handler: unknown) {
+function serverStream(edge: PublicDoorOptions, method: DescMethod, handler: unknown) {
   return async function* (request: object, context: HandlerContext): AsyncGenerator<unknown> {
     const started = performance.now();
     const call = describe(context);
@@ -163,7 +160,11 @@ function handlerOf(method: DescMethod, handler: unknown): AnyHandler {
 
 const methodName = (method: DescMethod) => `${method.parent.typeName}/${method.name}`;
 
-async function authenticate(edge: Edge, method: DescMethod, context: HandlerContext): Promise<Caller | undefined> {
+async function authenticate(
+  edge: PublicDoorOptions,
+  method: DescMethod,
+  context: HandlerContext,
+): Promise<Caller | undefined> {
   if (hasOption(method, anonymous) && getOption(method, anonymous)) return undefined;
   const token = bearerOf(context.requestHeader.get("authorization"));
   return (await edge.verify(token)).caller;

@@ -3,11 +3,12 @@ import { readConfig } from "@oceanchat/runtime/config";
 import { implement } from "@oceanchat/runtime/handlers";
 import type { Host } from "@oceanchat/runtime/host";
 import { runProcess } from "@oceanchat/runtime/process";
-import { createRequestValidator } from "@oceanchat/runtime/validate";
+import { planRules } from "@oceanchat/runtime/validate";
 import { routerKeys } from "./config.ts";
 import { Breaker } from "./core/breaker.ts";
 import { createExchange } from "./core/exchange.ts";
 import { Limits } from "./core/limits.ts";
+import { commandSchemas } from "./core/packets.ts";
 import { openMessage, openPresence, openQuery } from "./peers.ts";
 import { routerMeshHandlers } from "./service.ts";
 
@@ -24,11 +25,12 @@ export async function start(host: Host): Promise<void> {
       presence: { port: await openPresence(host, config), breaker: breaker() },
     },
     limits,
-    validate: createRequestValidator(),
+    validate: host.validate,
     now: host.now,
     onDefect: (cause, { connectionId, userId }) =>
       host.log.error({ err: cause, connectionId, userId }, "a packet failed"),
   });
+  planRules(host.validate, commandSchemas); // or the first message waits for it
   const handlers = routerMeshHandlers(exchange, message, limits, host.tracing);
   await host.serve({ mesh: [implement(RouterMeshService, handlers)] });
 }

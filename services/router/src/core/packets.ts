@@ -81,6 +81,11 @@ function readJson(payload: Uint8Array): Reading {
 const FIELDS = new Set(ClientPacketSchema.fields.flatMap(({ name, jsonName }) => [name, jsonName]));
 const REQUEST_ID = ["requestId", "request_id"];
 
+/** What the values of all commands are. */
+export const commandSchemas: readonly DescMessage[] = ClientPacketSchema.fields.flatMap(({ oneof, message }) =>
+  oneof !== undefined && message !== undefined ? [message] : [],
+);
+
 /** What a command's value is. */
 export function schemaOf({ case: name }: ClientCommand): DescMessage {
   const { message } = ClientPacketSchema.field[name];
