@@ -19,7 +19,8 @@ export type ChannelState = "idle" | "connecting" | "up" | "down" | "closed";
 /** How long a peer may take to accept a connection and say how it is. */
 const CONNECT_TIMEOUT_MS = 1000;
 const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 2000;
+/** Calls wait `RESTART_MS` (channels.ts) for a peer: one that is back is found within that. */
+const MAX_BACKOFF_MS = 500;
 
 const OPTIONS = {
   ...transportOptions(MAX_MESSAGE_BYTES),

@@ -9,6 +9,10 @@ import { hash, score } from "./rendezvous.ts";
 const MAX_NAMED = 1024;
 const NAMED_IDLE_MS = 60_000;
 const NONE: readonly Channel[] = [];
+/** A service that nobody can reach has probably been restarted: it is back after about so long, and known to be. */
+const RESTART_MS = 1000;
+/** Callers that wait for that at the same time. */
+const MAX_WAITING = 1024;
 
 export interface ChannelsOptions {
   /** The type name of the service that is called: its health decides. */
@@ -31,6 +35,8 @@ export class Channels {
   #addresses: readonly string[] = [];
   #listed: Channel[] = [];
   #turn = 0;
+  /** Told that a channel is up. */
+  readonly #waiting = new Set<() => void>();
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -86,8 +92,28 @@ export class Channels {
     return channel;
   }
 
+  /**
+   * Waits until one of the listed channels is up, which are all down, but not past `deadline`. Answers false when none is in time, when
+   * there are none, and at once when too many wait already.
+   */
+  async comeback(deadline: number): Promise<boolean> {
+    const waitMs = Math.min(RESTART_MS, deadline - Date.now());
+    if (this.#listed.length === 0 || this.#closed || waitMs <= 0 || this.#waiting.size >= MAX_WAITING) return false;
+    return new Promise((resolve) => {
+      const answer = (up: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(told);
+        resolve(up);
+      };
+      const told = () => answer(!this.#closed);
+      const timer = setTimeout(answer, waitMs, false);
+      this.#waiting.add(told);
+    });
+  }
+
   close(): void {
     this.#closed = true;
+    for (const told of this.#waiting) told();
     clearInterval(this.#sweeper);
     for (const { channel } of this.#named.values()) channel.close();
     for (const channel of this.#listed) channel.close();
@@ -96,7 +122,11 @@ export class Channels {
   }
 
   #open(address: string): Channel {
-    const { service, log, onChange = () => undefined, neighbours } = this.#options;
+    const { service, log, neighbours } = this.#options;
+    const onChange = (channel: Channel) => {
+      this.#options.onChange?.(channel);
+      if (channel.state === "up") for (const told of this.#waiting) told();
+    };
     return new Channel(address, { service, log, onChange, neighbours });
   }
 

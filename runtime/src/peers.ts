@@ -107,7 +107,7 @@ class PeerCaller {
     const tried: Channel[] = [];
     let last: unknown;
     while (tried.length <= MAX_RETRIES) {
-      const channel = await this.#reachable(method, options, tried, last);
+      const channel = await this.#reachable(method, options, deadline, tried, last);
       if (Date.now() >= deadline)
         throw last ?? shared.unavailable(`${nameOf(method, channel)} was not reached in time`);
       try {
@@ -125,7 +125,7 @@ class PeerCaller {
   async *stream(method: DescMethod, init: Init, options: PeerCallOptions = {}) {
     const request = create(method.input, init);
     const deadline = Date.now() + (options.timeoutMs ?? this.#timeoutMs);
-    const channel = await this.#reachable(method, options, [], undefined);
+    const channel = await this.#reachable(method, options, deadline);
     try {
       const { neighbour } = channel;
       if (neighbour === undefined) yield* read(channel, method, request, deadline, options);
@@ -135,16 +135,35 @@ class PeerCaller {
     }
   }
 
-  /** A channel that is up. An address that can't be reached was certainly not called, so the next one is taken. */
-  async #reachable(method: DescMethod, options: PeerCallOptions, tried: Channel[], last: unknown): Promise<Channel> {
-    const unreachable = [...tried];
-    for (;;) {
-      const { address, key } = options;
-      const channel = address === undefined ? this.#channels.pick(key, unreachable) : this.#channels.at(address);
-      if (channel === undefined) throw last ?? shared.unavailable(`no ${method.parent.typeName} can be reached`);
+  /** A channel that is up. While a service is restarted a call waits for it, unless it has been tried already. */
+  async #reachable(
+    method: DescMethod,
+    options: PeerCallOptions,
+    deadline: number,
+    tried: readonly Channel[] = [],
+    last?: unknown,
+  ): Promise<Channel> {
+    const { address } = options;
+    if (address !== undefined) {
+      const channel = this.#channels.at(address);
       if (await channel.ready()) return channel;
-      if (address !== undefined) throw shared.unavailable(`${nameOf(method, channel)} cannot be reached`);
-      unreachable.push(channel);
+      throw shared.unavailable(`${nameOf(method, channel)} cannot be reached`);
+    }
+    const found = await this.#choose(options.key, tried);
+    if (found !== undefined) return found;
+    if (last !== undefined) throw last;
+    const back = (await this.#channels.comeback(deadline)) ? await this.#choose(options.key, tried) : undefined;
+    if (back === undefined) throw shared.unavailable(`no ${method.parent.typeName} can be reached`);
+    return back;
+  }
+
+  /** An address that can't be reached was certainly not called, so the next one is taken. */
+  async #choose(key: string | undefined, tried: readonly Channel[]): Promise<Channel | undefined> {
+    const passed = [...tried];
+    for (;;) {
+      const channel = this.#channels.pick(key, passed);
+      if (channel === undefined || (await channel.ready())) return channel;
+      passed.push(channel);
     }
   }
 }

@@ -112,6 +112,26 @@ bothWays("peers", ({ connectPeers: connect, followPeers: follow, listen, serve, 
       assert.equal((await peers.call.say({})).text, "new");
     });
 
+    it("waits for a service that is being restarted", async () => {
+      const door = await serve({ say: () => ({ text: "old" }) });
+      const peers = connect(door.address);
+      assert.equal((await peers.call.say({})).text, "old");
+      await door.close(0);
+      // Known to be down: what is called now waits.
+      await until(async () => (await reasonOf(peers.call.say({}, { timeoutMs: 10 }))) === "ERROR_REASON_UNAVAILABLE");
+      const calls = Array.from({ length: 20 }, () => peers.call.say({}));
+      await serve({ say: () => ({ text: "new" }) }, door.port);
+      assert.deepEqual(new Set((await Promise.all(calls)).map(({ text }) => text)), new Set(["new"]));
+    });
+
+    it("lets those go who wait for a service when it closes", async () => {
+      const peers = connect(await deadAddress());
+      assert.equal(await reasonOf(peers.call.say({}, { timeoutMs: 10 })), "ERROR_REASON_UNAVAILABLE");
+      const call = reasonOf(peers.call.say({}));
+      peers.close();
+      assert.equal(await call, "ERROR_REASON_UNAVAILABLE");
+    });
+
     it("follows a change of the addresses", async () => {
       const [first, second] = await serveNumbered(2);
       const addresses = addressesOf(first?.address ?? "");
