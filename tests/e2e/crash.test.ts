@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { loadInfraConfig } from "@oceanchat/infra/config";
 import { MongoClient } from "mongodb";
 import { assertConserved } from "../support/conserved.ts";
+import { inMesh } from "../support/mode.ts";
 import { installation } from "../support/shared-installation.ts";
 import { SteadySender } from "../support/steady-sender.ts";
 import { TestUser, textTo } from "../support/user.ts";
@@ -21,7 +21,7 @@ const MESH = [
   "persistence-writer-1",
   "query-1",
 ];
-const SERVICES = loadInfraConfig(process.env).mode === "mesh" ? MESH : ["standalone"];
+const SERVICES = inMesh ? MESH : ["standalone"];
 const VICTIMS = [...SERVICES, "nats", "valkey", "mongodb", "envoy"];
 
 /** The ids of a conversation's records in the store itself, in order, as soon as there are as many as expected. */
