@@ -2,7 +2,8 @@ import { type BudgetRow, judged } from "./budgets.ts";
 import { figuresOf } from "./log/figures.ts";
 import { PIECES } from "./log/pieces.ts";
 import { runPiece } from "./log/run-piece.ts";
-import { serviceStarts } from "./service-starts.ts";
+import type { Budget } from "./scenario.ts";
+import { type ServiceStart, serviceStarts } from "./service-starts.ts";
 
 type Say = (line: string) => void;
 
@@ -31,31 +32,31 @@ async function historyRows(runs: number, say: Say, abort: AbortSignal): Promise<
   );
 }
 
-/** How soon a service is ready, and what it takes then: the worst of all. */
+/** How soon a service is ready, and what it takes then: the worst of all; and the single process. */
 async function serviceRows(runs: number, say: Say): Promise<BudgetRow[]> {
-  const ready: number[] = [];
-  const rss: number[] = [];
-  let slowest = "";
-  let largest = "";
+  const all: ServiceStart[][] = [];
   for (let run = 1; run <= runs; run++) {
-    const starts = await serviceStarts((line) => say(`services ${run}/${runs}: ${line}`));
-    const byTime = starts.toSorted((a, b) => b.readySeconds - a.readySeconds)[0];
-    const bySize = starts.toSorted((a, b) => b.rssMiB - a.rssMiB)[0];
-    ready.push(byTime?.readySeconds ?? Number.NaN);
-    rss.push(bySize?.rssMiB ?? Number.NaN);
-    slowest = byTime?.service ?? "";
-    largest = bySize?.service ?? "";
+    all.push(await serviceStarts((line) => say(`services ${run}/${runs}: ${line}`)));
   }
+  const alone = all.map((starts) => starts.filter(({ service }) => service !== "standalone"));
+  const inOne = all.map((starts) => starts.filter(({ service }) => service === "standalone"));
+  const rss = { figure: ({ rssMiB }: ServiceStart) => rssMiB, unit: "MiB", digits: 0 };
+  const ready = { figure: ({ readySeconds }: ServiceStart) => readySeconds, unit: "s", digits: 2 };
   return [
-    judged(
-      { name: `services: RSS of the largest idle one (${largest})`, atMost: 100 },
-      { values: rss, unit: "MiB", digits: 0 },
-      true,
-    ),
-    judged(
-      { name: `services: the slowest to be ready (${slowest})`, atMost: 1 },
-      { values: ready, unit: "s", digits: 2 },
-      true,
-    ),
+    worst((service) => ({ name: `services: RSS of the largest idle one (${service})`, atMost: 100 }), alone, rss),
+    worst((service) => ({ name: `services: the slowest to be ready (${service})`, atMost: 1 }), alone, ready),
+    worst(() => ({ name: "services: RSS of the idle single process" }), inOne, rss),
+    worst(() => ({ name: "services: the single process is ready" }), inOne, ready),
   ];
+}
+
+/** A row of the largest figure of each run. */
+function worst(
+  budget: (service: string) => Pick<Budget, "name" | "atMost">,
+  all: readonly ServiceStart[][],
+  { figure, unit, digits }: { figure: (start: ServiceStart) => number; unit: string; digits: number },
+): BudgetRow {
+  const worsts = all.map((starts) => starts.toSorted((a, b) => figure(b) - figure(a))[0]);
+  const values = worsts.map((start) => (start === undefined ? Number.NaN : figure(start)));
+  return judged(budget(worsts.at(-1)?.service ?? ""), { values, unit, digits }, true);
 }
