@@ -80,6 +80,8 @@ export interface MessageCore {
   flushDelivered(): Promise<void>;
   /** Asks again for permissions that are in use, before they have to be waited for; to be called every 200 ms. */
   renewPermissions(): void;
+  /** Asks whether remembered permissions of direct conversations still hold; to be called every 400 ms, never twice at once. */
+  confirmPermissions(): Promise<void>;
   /** Changes a user's settings for a conversation. */
   updateSettings(
     sender: MessageSender,
@@ -97,7 +99,7 @@ export interface MessageCore {
 }
 
 const APPENDS = { answerMs: 2000, conflicts: 20, perLog: 256, total: 10_000, heads: 50_000 } as const;
-const QUESTIONS = { allowMs: 1000, remembered: 10_000, asking: 10_000 } as const;
+const QUESTIONS = { allowMs: 1000, confirmedMs: 60_000, remembered: 10_000, asking: 10_000 } as const;
 /** Permissions in use are asked for again when they will count for less than this, in milliseconds. */
 const RENEW_MS = 400;
 /** How many messages, reactions and read cursors are remembered, each. */
@@ -134,6 +136,7 @@ export function createMessageCore(ports: MessagePorts, settings: MessageSettings
     confirm: async (sender, request, traceparent) => delivered.confirm(sender, request, traceparent),
     flushDelivered: () => delivered.flush(),
     renewPermissions: () => permissions.renew(RENEW_MS),
+    confirmPermissions: () => permissions.confirm(),
     updateSettings: async (sender, request, traceparent) =>
       appender.append(settingsDraft(context, sender, request, traceparent)),
     appendToConversation: async (request, traceparent) =>

@@ -22,6 +22,8 @@ import { openStore } from "./store.ts";
 const DELIVERED_FLUSH_MS = 1000;
 /** How often permissions in use are asked for again, in milliseconds. */
 const RENEW_MS = 200;
+/** How often user is asked whether remembered permissions still hold. */
+const CONFIRM_MS = 400;
 
 /** Starts message. */
 export async function start(host: Host): Promise<void> {
@@ -52,6 +54,7 @@ export async function start(host: Host): Promise<void> {
   host.defer("delivered cursors", () => core.flushDelivered());
   host.every("delivered cursors", DELIVERED_FLUSH_MS, () => core.flushDelivered());
   host.every("permissions", RENEW_MS, async () => core.renewPermissions());
+  host.every("permissions of direct conversations", CONFIRM_MS, () => core.confirmPermissions());
   if (config.wordsFile !== "") {
     const file = { path: config.wordsFile, everyMs: config.wordsReloadMs, log: host.log, use: core.useWordList };
     host.defer("word list", await followWordList(file));

@@ -22,6 +22,8 @@ export interface PeerAddresses {
 }
 
 const PERMISSION_MS = 1500;
+/** An answer that takes longer is worth nothing: revisions count for a second from the moment of asking. */
+const REVISIONS_MS = 800;
 /** As many as the core asks at the same time. */
 const DIRECT_IN_FLIGHT = 10_000;
 
@@ -31,6 +33,7 @@ export async function openPeers(host: Host, at: PeerAddresses): Promise<MessageP
   const group = await host.peers(GroupMeshService, at.group, { timeoutMs: PERMISSION_MS });
   // A question may be asked again.
   const direct = { timeoutMs: PERMISSION_MS, maxInFlight: DIRECT_IN_FLIGHT, resend: true };
+  const revisions = await host.peers(UserMeshService, at.user, { timeoutMs: REVISIONS_MS });
   const user = await host.calls(UserMeshService.method.checkDirects, at.user, direct);
   return {
     signingKeys: async () => (await auth.call.getSigningKeys({})).keys,
@@ -44,8 +47,10 @@ export async function openPeers(host: Host, at: PeerAddresses): Promise<MessageP
     },
     async checkDirect(senderUserId, recipientUserId, traceparent) {
       const asked = user.call({ senderUserId, recipientUserId, traceparent }, { key: recipientUserId });
-      return (await asked.catch(notAnswered("user"))).verdict;
+      const { verdict, slot, revision } = await asked.catch(notAnswered("user"));
+      return { verdict, slot, revision };
     },
+    directRevisions: async () => (await revisions.call.getDirectRevisions({})).revisions,
   };
 }
 

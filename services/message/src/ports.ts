@@ -68,6 +68,13 @@ export interface SendAnswer {
   readonly role: GroupRole;
 }
 
+/** What user says about two users, and what that depends on: it holds as long as the slot's revision is this (0: not known). */
+export interface DirectAnswer {
+  readonly verdict: DirectVerdict;
+  readonly slot: number;
+  readonly revision: number;
+}
+
 /** A stretch of a conversation that a user may read; without an end (0) while his membership lasts. */
 export type ReadInterval = Pick<GroupReadInterval, "fromSeq" | "toSeq">;
 
@@ -75,7 +82,9 @@ export type ReadInterval = Pick<GroupReadInterval, "fromSeq" | "toSeq">;
 export interface PermissionPeers {
   checkSend(groupId: string, userId: string, mentionsAll: boolean, traceparent: string): Promise<SendAnswer>;
   checkRead(groupId: string, userId: string, traceparent: string): Promise<readonly ReadInterval[]>;
-  checkDirect(senderUserId: string, recipientUserId: string, traceparent: string): Promise<DirectVerdict>;
+  checkDirect(senderUserId: string, recipientUserId: string, traceparent: string): Promise<DirectAnswer>;
+  /** The revisions of all slots, read after the question. */
+  directRevisions(): Promise<readonly number[]>;
 }
 
 /** Time. */

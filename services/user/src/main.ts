@@ -17,12 +17,15 @@ export async function start(host: Host): Promise<void> {
   const config = readConfig(userKeys, host.env);
   const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
-  const { profiles, relations } = store;
   const core = createUserCore({
-    profiles,
-    relations,
+    ...store,
     watchers: await openWatchers(host, config.presence),
+    journal: {
+      changeStaysOpen: (error) =>
+        host.log.warn({ err: error }, "a change of who may write to a user stays noted as open"),
+    },
     now: host.now,
+    steady: () => performance.now(),
   });
   await host.serve({
     public: [implement(UserService, userHandlers(core)), implement(RelationshipService, {})],

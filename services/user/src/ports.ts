@@ -50,6 +50,28 @@ export interface ProfileStore {
   byDisplayName(prefix: string, after: DisplayNamePlace | undefined, limit: number): Promise<Profile[]>;
 }
 
+/** How often anything that says who may write to the users of a slot has changed. */
+export interface Revisions {
+  /** Slots of which nothing has ever changed are left out. */
+  readonly counts: ReadonlyMap<number, number>;
+  /** Changes that have begun and not ended, or were never noted to have: their slots, by what they are called. */
+  readonly open: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface RevisionStore {
+  read(): Promise<Revisions>;
+  /** Counts a change of those slots and notes it as open. Gives what it is called. */
+  begin(slots: readonly number[]): Promise<string>;
+  /** Notes that a change has ended, or that it can't be under way any more. */
+  end(change: string): Promise<void>;
+}
+
+/** What an operator should know. */
+export interface Journal {
+  /** A change stays noted as open although it has ended. */
+  changeStaysOpen(error: unknown): void;
+}
+
 /** Who looks at whom, as presence knows it. */
 export interface Watchers {
   /** Has whoever watches a user shown what he may see now. Never rejects: if it fails, he is with the user's next change. */

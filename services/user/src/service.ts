@@ -45,10 +45,11 @@ export const userHandlers = (core: UserCore): Handlers<typeof UserService> => ({
 /** What other services may call. */
 export const userMeshHandlers = (core: UserCore): Handlers<typeof UserMeshService> => ({
   async checkDirect({ senderUserId, recipientUserId }) {
-    return { verdict: await core.checkDirect(senderUserId, recipientUserId) };
+    return { verdict: (await core.checkDirect(senderUserId, recipientUserId)).verdict };
   },
-  async checkDirects({ senderUserId, recipientUserId }) {
-    return { verdict: await core.checkDirect(senderUserId, recipientUserId) };
+  checkDirects: ({ senderUserId, recipientUserId }) => core.checkDirect(senderUserId, recipientUserId),
+  async getDirectRevisions() {
+    return { revisions: [...(await core.directRevisions())] };
   },
   async checkPresence({ questions }) {
     const pairs = questions.map(({ viewerUserId, userId }) => ({ a: viewerUserId, b: userId }));

@@ -4,6 +4,7 @@ import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_servic
 import { type ServiceError, shared } from "@oceanchat/runtime/fail";
 import { errors } from "../errors.ts";
 import type { Clock, PermissionPeers } from "../ports.ts";
+import { DirectRevisions, type DirectStamp } from "./direct-revisions.ts";
 import { type DirectLog, type GroupLog, otherOf } from "./log.ts";
 import { type QuestionLimits, Questions } from "./questions.ts";
 
@@ -15,16 +16,23 @@ interface Standing {
   readonly member: boolean;
   /** Unspecified in direct conversations. */
   readonly role: GroupRole;
+  /** What it depends on; undefined in groups. */
+  readonly stamp: DirectStamp | undefined;
 }
 
 /** Asks the owner of the rule whether a user may write. */
 export class Permissions {
   readonly #peers: PermissionPeers;
   readonly #questions: Questions<Standing>;
+  readonly #revisions: DirectRevisions;
 
   constructor(peers: PermissionPeers, clock: Clock, limits: QuestionLimits) {
     this.#peers = peers;
-    this.#questions = new Questions(clock, limits, ({ refusal }) => refusal === undefined);
+    this.#questions = new Questions(clock, limits, {
+      allows: ({ refusal }) => refusal === undefined,
+      confirmedUntil: ({ stamp }) => (stamp === undefined ? 0 : this.#revisions.confirmedUntil(stamp)),
+    });
+    this.#revisions = new DirectRevisions(peers, clock, limits.allowMs);
   }
 
   /** Undefined when it is known that he may; else a promise that rejects with the reason when he may not. */
@@ -67,18 +75,23 @@ export class Permissions {
     this.#questions.renew(withinMs);
   }
 
+  /** Has user confirm what is in use of its answers; to be called more often than an answer counts, and never twice at once. */
+  confirm(): Promise<void> {
+    return this.#revisions.confirm();
+  }
+
   #question(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
     return this.#questions.ask(keyOf(log, userId, all), traceparent, (trace) => this.#ask(log, userId, all, trace));
   }
 
   async #ask(log: GroupLog | DirectLog, userId: string, all: boolean, traceparent: string): Promise<Standing> {
     if (log.kind === "direct") {
-      const verdict = await this.#peers.checkDirect(userId, otherOf(log, userId), traceparent);
-      return { refusal: directRefusal(verdict), member: true, role: GroupRole.UNSPECIFIED };
+      const { verdict, ...stamp } = await this.#peers.checkDirect(userId, otherOf(log, userId), traceparent);
+      return { refusal: directRefusal(verdict), member: true, role: GroupRole.UNSPECIFIED, stamp };
     }
     const { verdict, role } = await this.#peers.checkSend(log.groupId, userId, all, traceparent);
     const refusal = sendRefusal(verdict);
-    return { refusal, member: MEMBERS.has(verdict), role };
+    return { refusal, member: MEMBERS.has(verdict), role, stamp: undefined };
   }
 }
 

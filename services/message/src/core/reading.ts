@@ -15,7 +15,10 @@ export class Reading {
 
   constructor(peers: PermissionPeers, clock: Clock, limits: QuestionLimits) {
     this.#peers = peers;
-    this.#questions = new Questions(clock, limits, (intervals) => intervals.some(({ toSeq }) => toSeq === 0n));
+    this.#questions = new Questions(clock, limits, {
+      allows: (intervals) => intervals.some(({ toSeq }) => toSeq === 0n),
+      confirmedUntil: () => 0,
+    });
   }
 
   /** Begins to ask, so that the answer is there or on its way when it is needed. Its failure shows then. */

@@ -6,7 +6,15 @@ import type { Record } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import { ServiceError } from "@oceanchat/runtime/fail";
 import type { MessageSettings } from "../../src/core.ts";
-import type { Clock, PermissionPeers, ReadInterval, RecordStore, SendAnswer, StoredLogHead } from "../../src/ports.ts";
+import type {
+  Clock,
+  DirectAnswer,
+  PermissionPeers,
+  ReadInterval,
+  RecordStore,
+  SendAnswer,
+  StoredLogHead,
+} from "../../src/ports.ts";
 
 /** A UUID that is easy to recognise. */
 export const uuid = (n: number): string => `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
@@ -114,6 +122,9 @@ export class FakePeers implements PermissionPeers {
   intervals: ReadInterval[] = [{ fromSeq: 1n, toSeq: 0n }];
   readonly askedToRead: string[] = [];
   direct: DirectVerdict = DirectVerdict.ALLOWED;
+  /** The revisions of two slots; what is asked depends on the first. */
+  revisions = [0, 0];
+  askedForRevisions = 0;
   /** Thrown by every question. */
   error: Error | undefined;
   /** Every answer waits for this. */
@@ -133,11 +144,19 @@ export class FakePeers implements PermissionPeers {
     return this.intervals;
   }
 
-  async checkDirect(senderUserId: string, recipientUserId: string): Promise<DirectVerdict> {
+  async checkDirect(senderUserId: string, recipientUserId: string): Promise<DirectAnswer> {
     this.asked.push(`${senderUserId} ${recipientUserId}`);
     await this.turn();
     if (this.error !== undefined) throw this.error;
-    return this.direct;
+    return { verdict: this.direct, slot: 0, revision: this.revisions[0] ?? 0 };
+  }
+
+  async directRevisions(): Promise<readonly number[]> {
+    this.askedForRevisions++;
+    const revisions = [...this.revisions];
+    await this.turn();
+    if (this.error !== undefined) throw this.error;
+    return revisions;
   }
 }
 

@@ -21,7 +21,12 @@ function setUp() {
 function bounded(limits: Partial<DeliveredLimits>) {
   const { delivered: store, journal } = fakeSignals();
   const clock = new FakeClock();
-  const permissions = new Permissions(new FakePeers(), clock, { allowMs: 1000, remembered: 1000, asking: 1000 });
+  const permissions = new Permissions(new FakePeers(), clock, {
+    allowMs: 1000,
+    confirmedMs: 60_000,
+    remembered: 1000,
+    asking: 1000,
+  });
   const told: string[] = [];
   const delivered = new Delivered(
     {

@@ -11,7 +11,7 @@ const [alice, bob] = [uuid(1), uuid(2)];
 const group = groupLog(uuid(9));
 const direct = directLog(alice, bob);
 
-function setUp(limits = { allowMs: 1000, remembered: 100, asking: 100 }) {
+function setUp(limits = { allowMs: 1000, confirmedMs: 60_000, remembered: 100, asking: 100 }) {
   const peers = new FakePeers();
   const clock = new FakeClock();
   return { peers, clock, permissions: new Permissions(peers, clock, limits) };
@@ -102,7 +102,7 @@ describe("permissions", () => {
   });
 
   it("forget the oldest beyond their limit", async () => {
-    const { peers, permissions } = setUp({ allowMs: 1000, remembered: 4, asking: 100 });
+    const { peers, permissions } = setUp({ allowMs: 1000, confirmedMs: 60_000, remembered: 4, asking: 100 });
     for (const n of [1, 2, 3, 4]) await permissions.check(group, uuid(n), false, "");
     assert.equal(permissions.check(group, uuid(4), false, ""), undefined);
     assert.equal(permissions.check(group, uuid(3), false, ""), undefined);
@@ -111,7 +111,7 @@ describe("permissions", () => {
   });
 
   it("refuse more open questions than their limit", async () => {
-    const { peers, permissions } = setUp({ allowMs: 1000, remembered: 10, asking: 2 });
+    const { peers, permissions } = setUp({ allowMs: 1000, confirmedMs: 60_000, remembered: 10, asking: 2 });
     const { opened, open } = gate();
     peers.turn = () => opened;
     const asked = [1, 2].map((n) => permissions.check(group, uuid(n), false, ""));

@@ -10,7 +10,11 @@ const group = groupLog(uuid(9));
 function setUp() {
   const peers = new FakePeers();
   const clock = new FakeClock();
-  return { peers, clock, reading: new Reading(peers, clock, { allowMs: 1000, remembered: 100, asking: 100 }) };
+  return {
+    peers,
+    clock,
+    reading: new Reading(peers, clock, { allowMs: 1000, confirmedMs: 60_000, remembered: 100, asking: 100 }),
+  };
 }
 
 describe("what may be read", () => {

@@ -73,7 +73,7 @@ describe("typing", () => {
 
   it("remembers a bounded number of those who type", async () => {
     const [outlet, clock] = [new FakeSignals(), new FakeClock()];
-    const limits = { allowMs: 1000, remembered: 100, asking: 100 };
+    const limits = { allowMs: 1000, confirmedMs: 60_000, remembered: 100, asking: 100 };
     const signals = new Signals(new Permissions(new FakePeers(), clock, limits), clock, outlet, 2);
     for (const user of [alice, bob, carol]) await signals.typing(phoneOf(user), request(true), "");
     await signals.typing(phoneOf(carol), request(true), "");

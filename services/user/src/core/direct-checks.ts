@@ -1,5 +1,6 @@
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
 import type { Pair, ProfileStore, RelationStore, Settings } from "../ports.ts";
+import type { DirectRevisions, Stamp } from "./direct-revisions.ts";
 
 /** Look-ups that run at the same time; what is asked meanwhile is looked up together when one has ended. */
 const LOOK_UPS = 4;
@@ -9,10 +10,17 @@ const BATCH = 500;
 type Profiles = Pick<ProfileStore, "settingsOf">;
 type Relations = Pick<RelationStore, "blockedPairs" | "friendPairs">;
 
+/** Whether he may, and what that depends on. */
+export interface DirectAnswer extends Stamp {
+  readonly verdict: DirectVerdict;
+}
+
 interface Question {
   /** `a` wants to write to `b`. */
   readonly pair: Pair;
-  readonly resolve: (verdict: DirectVerdict) => void;
+  /** Of the time when it was asked, so before anything is read for it. */
+  readonly stamp: Stamp;
+  readonly resolve: (answer: DirectAnswer) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -23,18 +31,21 @@ interface Question {
 export class DirectChecks {
   readonly #profiles: Profiles;
   readonly #relations: Relations;
+  readonly #revisions: Pick<DirectRevisions, "stampOf">;
   #waiting: Question[] = [];
   #running = 0;
   #scheduled = false;
 
-  constructor(profiles: Profiles, relations: Relations) {
+  constructor(profiles: Profiles, relations: Relations, revisions: Pick<DirectRevisions, "stampOf">) {
     this.#profiles = profiles;
     this.#relations = relations;
+    this.#revisions = revisions;
   }
 
-  check(senderId: string, recipientId: string): Promise<DirectVerdict> {
+  check(senderId: string, recipientId: string): Promise<DirectAnswer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ pair: { a: senderId, b: recipientId }, resolve, reject });
+      const stamp = this.#revisions.stampOf(recipientId);
+      this.#waiting.push({ pair: { a: senderId, b: recipientId }, stamp, resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
       queueMicrotask(() => {
@@ -59,7 +70,8 @@ export class DirectChecks {
         this.#relations,
         questions.map(({ pair }) => pair),
       );
-      for (const { pair, resolve } of questions) resolve(verdicts.get(pair) ?? DirectVerdict.UNSPECIFIED);
+      for (const { pair, stamp, resolve } of questions)
+        resolve({ verdict: verdicts.get(pair) ?? DirectVerdict.UNSPECIFIED, ...stamp });
     } catch (error) {
       for (const { reject } of questions) reject(error);
     }

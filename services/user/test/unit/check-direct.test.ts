@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { DirectVerdict } from "@oceanchat/gen/oceanchat/user/v1/user_mesh_service_pb";
+import { slotOf } from "../../src/core/slots.ts";
 import { createUserCore } from "../../src/core.ts";
 import type { ProfileStore, RelationStore, Settings } from "../../src/ports.ts";
 
@@ -35,10 +36,13 @@ function setUp({ recipient, blocked = false, friends = false }: Given, turn: () 
     friendPairs: async (pairs) => new Set(friends ? pairs : []),
     friendsAmong: unused,
   };
-  return { core: createUserCore({ profiles, relations, watchers: { review: unused }, now: () => 0 }), lookedUp };
+  const counts = new Map<number, number>();
+  const revisions = { read: async () => ({ counts, open: new Map() }), begin: unused, end: unused };
+  const rest = { revisions, watchers: { review: unused }, journal: { changeStaysOpen: unused } };
+  return { core: createUserCore({ profiles, relations, ...rest, now: () => 0, steady: () => 0 }), lookedUp, counts };
 }
 
-const verdict = (given: Given, sender = "a"): Promise<DirectVerdict> => setUp(given).core.checkDirect(sender, "b");
+const verdict = async (given: Given, sender = "a") => (await setUp(given).core.checkDirect(sender, "b")).verdict;
 
 describe("CheckDirect", () => {
   it("knows no unknown recipient, also one who blocks", async () => {
@@ -67,7 +71,8 @@ describe("CheckDirect", () => {
   it("looks up together what is asked in one turn", async () => {
     const { core, lookedUp } = setUp({ recipient: "everyone" });
     const asked = ["b", "c", "d"].map((recipient) => core.checkDirect("a", recipient));
-    assert.deepEqual(await Promise.all(asked), Array(3).fill(DirectVerdict.ALLOWED));
+    const verdicts = (await Promise.all(asked)).map((answer) => answer.verdict);
+    assert.deepEqual(verdicts, Array(3).fill(DirectVerdict.ALLOWED));
     assert.deepEqual(lookedUp, [["b", "c", "d"]]);
   });
 
@@ -90,6 +95,18 @@ describe("CheckDirect", () => {
     await Promise.all(first.map(({ asked }) => asked));
   });
 
+  it("names the revision from before its look-up, so that a change meanwhile isn't missed", async () => {
+    const { core, counts } = setUp({ recipient: "everyone" }, async () => {
+      counts.set(before.slot, 1);
+      await core.directRevisions();
+    });
+    const before = { slot: slotOf("b"), revision: 1 };
+    await core.directRevisions();
+    const { verdict: _, ...stamp } = await core.checkDirect("a", "b");
+    assert.deepEqual(stamp, before);
+    assert.equal((await core.directRevisions())[before.slot], 2);
+  });
+
   it("says that a look-up failed to those alone who waited for it", async () => {
     let turn = 0;
     const { core } = setUp({ recipient: "everyone" }, async () => {
@@ -97,6 +114,6 @@ describe("CheckDirect", () => {
     });
     const failed = ["b", "c"].map((recipient) => core.checkDirect("a", recipient));
     for (const result of await Promise.allSettled(failed)) assert.equal(result.status, "rejected");
-    assert.equal(await core.checkDirect("a", "b"), DirectVerdict.ALLOWED);
+    assert.equal((await core.checkDirect("a", "b")).verdict, DirectVerdict.ALLOWED);
   });
 });

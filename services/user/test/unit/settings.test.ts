@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createUserCore } from "../../src/core.ts";
-import type { ProfileStore, RelationStore, Settings } from "../../src/ports.ts";
+import type { ProfileStore, RelationStore, RevisionStore, Settings } from "../../src/ports.ts";
 
 const unused = () => assert.fail("not asked for");
 const settings: Settings = {
@@ -11,7 +11,7 @@ const settings: Settings = {
 };
 
 describe("changing settings", () => {
-  it("has watchers looked at when it is stored who may see the user, and for nothing else", async () => {
+  it("has watchers looked at when it is stored who may see the user, and counts a change of who may write to him", async () => {
     const happened: string[] = [];
     const profiles: ProfileStore = {
       createProfile: unused,
@@ -29,7 +29,17 @@ describe("changing settings", () => {
     };
     const relations: RelationStore = { blockedPairs: unused, friendPairs: unused, friendsAmong: unused };
     const watchers = { review: async (userId: string) => void happened.push(`review ${userId}`) };
-    const core = createUserCore({ profiles, relations, watchers, now: () => 0 });
+    const revisions: RevisionStore = {
+      read: unused,
+      begin: async (slots) => {
+        happened.push(`begin ${slots.length}`);
+        return "change";
+      },
+      end: async (change) => void happened.push(`end ${change}`),
+    };
+    const times = { now: () => 0, steady: () => 0 };
+    const journal = { changeStaysOpen: unused };
+    const core = createUserCore({ profiles, relations, revisions, watchers, journal, ...times });
     await core.updateSettings("ann", { presencePolicy: "nobody" });
     await core.updateSettings("bob", { hideLastSeen: true });
     await core.updateSettings("cid", { directPolicy: "friends", hideFromSearch: true });
@@ -39,7 +49,9 @@ describe("changing settings", () => {
       "review ann",
       "hideLastSeen",
       "review bob",
+      "begin 1",
       "directPolicy,hideFromSearch",
+      "end change",
     ]);
   });
 });

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oceanchat/user/v1/user_mesh_service.proto.
  */
 export const file_oceanchat_user_v1_user_mesh_service: GenFile = /*@__PURE__*/
-  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJHChNDaGVja0RpcmVjdHNSZXF1ZXN0EjAKBWl0ZW1zGAEgAygLMiEub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0UXVlc3Rpb24iZQoORGlyZWN0UXVlc3Rpb24SCwoDcmVmGAEgASgEEhYKDnNlbmRlcl91c2VyX2lkGAIgASgJEhkKEXJlY2lwaWVudF91c2VyX2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIkYKFENoZWNrRGlyZWN0c1Jlc3BvbnNlEi4KBWl0ZW1zGAEgAygLMh8ub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0QW5zd2VyIn0KDERpcmVjdEFuc3dlchILCgNyZWYYASABKAQSMQoHdmVyZGljdBgCIAEoDjIgLm9jZWFuY2hhdC51c2VyLnYxLkRpcmVjdFZlcmRpY3QSLQoHZmFpbHVyZRgDIAEoCzIcLm9jZWFuY2hhdC5lcnJvcnMudjEuRmFpbHVyZSJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIiWQoUQ2hlY2tQcmVzZW5jZVJlcXVlc3QSQQoJcXVlc3Rpb25zGAEgAygLMiMub2NlYW5jaGF0LnVzZXIudjEuUHJlc2VuY2VRdWVzdGlvbkIJukgGkgEDEOgHIk8KEFByZXNlbmNlUXVlc3Rpb24SIAoOdmlld2VyX3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIk0KFUNoZWNrUHJlc2VuY2VSZXNwb25zZRI0Cgh2ZXJkaWN0cxgBIAMoDjIiLm9jZWFuY2hhdC51c2VyLnYxLlByZXNlbmNlVmVyZGljdCqtAQoNRGlyZWN0VmVyZGljdBIeChpESVJFQ1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFkRJUkVDVF9WRVJESUNUX0FMTE9XRUQQARIkCiBESVJFQ1RfVkVSRElDVF9VTktOT1dOX1JFQ0lQSUVOVBACEhoKFkRJUkVDVF9WRVJESUNUX0JMT0NLRUQQAxIeChpESVJFQ1RfVkVSRElDVF9OT1RfRlJJRU5EUxAEKocBCg9QcmVzZW5jZVZlcmRpY3QSIAocUFJFU0VOQ0VfVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1BSRVNFTkNFX1ZFUkRJQ1RfSElEREVOEAESGwoXUFJFU0VOQ0VfVkVSRElDVF9TVEFUVVMQAhIYChRQUkVTRU5DRV9WRVJESUNUX0FMTBADMoIFCg9Vc2VyTWVzaFNlcnZpY2USYQoLQ2hlY2tEaXJlY3QSJS5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlcXVlc3QaJi5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlc3BvbnNlIgOQAgESaAoMQ2hlY2tEaXJlY3RzEiYub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tEaXJlY3RzUmVxdWVzdBonLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrRGlyZWN0c1Jlc3BvbnNlIgOQAgEoATABEl4KCkFyZUZyaWVuZHMSJC5vY2VhbmNoYXQudXNlci52MS5BcmVGcmllbmRzUmVxdWVzdBolLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXNwb25zZSIDkAIBEmcKDUNoZWNrUHJlc2VuY2USJy5vY2VhbmNoYXQudXNlci52MS5DaGVja1ByZXNlbmNlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrUHJlc2VuY2VSZXNwb25zZSIDkAIBEnAKEEJhdGNoR2V0UHJvZmlsZXMSKi5vY2VhbmNoYXQudXNlci52MS5CYXRjaEdldFByb2ZpbGVzUmVxdWVzdBorLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXNwb25zZSIDkAIBEmcKDUNyZWF0ZVByb2ZpbGUSJy5vY2VhbmNoYXQudXNlci52MS5DcmVhdGVQcm9maWxlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_oceanchat_errors_v1_failure, file_oceanchat_user_v1_user]);
+  fileDesc("CilvY2VhbmNoYXQvdXNlci92MS91c2VyX21lc2hfc2VydmljZS5wcm90bxIRb2NlYW5jaGF0LnVzZXIudjEiWwoSQ2hlY2tEaXJlY3RSZXF1ZXN0EiAKDnNlbmRlcl91c2VyX2lkGAEgASgJQgi6SAVyA7ABARIjChFyZWNpcGllbnRfdXNlcl9pZBgCIAEoCUIIukgFcgOwAQEiSAoTQ2hlY2tEaXJlY3RSZXNwb25zZRIxCgd2ZXJkaWN0GAEgASgOMiAub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0VmVyZGljdCJHChNDaGVja0RpcmVjdHNSZXF1ZXN0EjAKBWl0ZW1zGAEgAygLMiEub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0UXVlc3Rpb24iZQoORGlyZWN0UXVlc3Rpb24SCwoDcmVmGAEgASgEEhYKDnNlbmRlcl91c2VyX2lkGAIgASgJEhkKEXJlY2lwaWVudF91c2VyX2lkGAMgASgJEhMKC3RyYWNlcGFyZW50GAQgASgJIkYKFENoZWNrRGlyZWN0c1Jlc3BvbnNlEi4KBWl0ZW1zGAEgAygLMh8ub2NlYW5jaGF0LnVzZXIudjEuRGlyZWN0QW5zd2VyIp0BCgxEaXJlY3RBbnN3ZXISCwoDcmVmGAEgASgEEjEKB3ZlcmRpY3QYAiABKA4yIC5vY2VhbmNoYXQudXNlci52MS5EaXJlY3RWZXJkaWN0Ei0KB2ZhaWx1cmUYAyABKAsyHC5vY2VhbmNoYXQuZXJyb3JzLnYxLkZhaWx1cmUSDAoEc2xvdBgEIAEoDRIQCghyZXZpc2lvbhgFIAEoDSIbChlHZXREaXJlY3RSZXZpc2lvbnNSZXF1ZXN0Ii8KGkdldERpcmVjdFJldmlzaW9uc1Jlc3BvbnNlEhEKCXJldmlzaW9ucxgBIAMoDSJRChFBcmVGcmllbmRzUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIhCg5vdGhlcl91c2VyX2lkcxgCIAMoCUIJukgGkgEDEOgHIi0KEkFyZUZyaWVuZHNSZXNwb25zZRIXCg9mcmllbmRfdXNlcl9pZHMYASADKAkiNgoXQmF0Y2hHZXRQcm9maWxlc1JlcXVlc3QSGwoIdXNlcl9pZHMYASADKAlCCbpIBpIBAxDoByJCChhCYXRjaEdldFByb2ZpbGVzUmVzcG9uc2USJgoFdXNlcnMYASADKAsyFy5vY2VhbmNoYXQudXNlci52MS5Vc2VyImsKFENyZWF0ZVByb2ZpbGVSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKCHVzZXJuYW1lGAIgASgJQge6SARyAhABEh0KDGRpc3BsYXlfbmFtZRgDIAEoCUIHukgEcgIYQCI+ChVDcmVhdGVQcm9maWxlUmVzcG9uc2USJQoEdXNlchgBIAEoCzIXLm9jZWFuY2hhdC51c2VyLnYxLlVzZXIiWQoUQ2hlY2tQcmVzZW5jZVJlcXVlc3QSQQoJcXVlc3Rpb25zGAEgAygLMiMub2NlYW5jaGF0LnVzZXIudjEuUHJlc2VuY2VRdWVzdGlvbkIJukgGkgEDEOgHIk8KEFByZXNlbmNlUXVlc3Rpb24SIAoOdmlld2VyX3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIk0KFUNoZWNrUHJlc2VuY2VSZXNwb25zZRI0Cgh2ZXJkaWN0cxgBIAMoDjIiLm9jZWFuY2hhdC51c2VyLnYxLlByZXNlbmNlVmVyZGljdCqtAQoNRGlyZWN0VmVyZGljdBIeChpESVJFQ1RfVkVSRElDVF9VTlNQRUNJRklFRBAAEhoKFkRJUkVDVF9WRVJESUNUX0FMTE9XRUQQARIkCiBESVJFQ1RfVkVSRElDVF9VTktOT1dOX1JFQ0lQSUVOVBACEhoKFkRJUkVDVF9WRVJESUNUX0JMT0NLRUQQAxIeChpESVJFQ1RfVkVSRElDVF9OT1RfRlJJRU5EUxAEKocBCg9QcmVzZW5jZVZlcmRpY3QSIAocUFJFU0VOQ0VfVkVSRElDVF9VTlNQRUNJRklFRBAAEhsKF1BSRVNFTkNFX1ZFUkRJQ1RfSElEREVOEAESGwoXUFJFU0VOQ0VfVkVSRElDVF9TVEFUVVMQAhIYChRQUkVTRU5DRV9WRVJESUNUX0FMTBADMvoFCg9Vc2VyTWVzaFNlcnZpY2USYQoLQ2hlY2tEaXJlY3QSJS5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlcXVlc3QaJi5vY2VhbmNoYXQudXNlci52MS5DaGVja0RpcmVjdFJlc3BvbnNlIgOQAgESaAoMQ2hlY2tEaXJlY3RzEiYub2NlYW5jaGF0LnVzZXIudjEuQ2hlY2tEaXJlY3RzUmVxdWVzdBonLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrRGlyZWN0c1Jlc3BvbnNlIgOQAgEoATABEnYKEkdldERpcmVjdFJldmlzaW9ucxIsLm9jZWFuY2hhdC51c2VyLnYxLkdldERpcmVjdFJldmlzaW9uc1JlcXVlc3QaLS5vY2VhbmNoYXQudXNlci52MS5HZXREaXJlY3RSZXZpc2lvbnNSZXNwb25zZSIDkAIBEl4KCkFyZUZyaWVuZHMSJC5vY2VhbmNoYXQudXNlci52MS5BcmVGcmllbmRzUmVxdWVzdBolLm9jZWFuY2hhdC51c2VyLnYxLkFyZUZyaWVuZHNSZXNwb25zZSIDkAIBEmcKDUNoZWNrUHJlc2VuY2USJy5vY2VhbmNoYXQudXNlci52MS5DaGVja1ByZXNlbmNlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNoZWNrUHJlc2VuY2VSZXNwb25zZSIDkAIBEnAKEEJhdGNoR2V0UHJvZmlsZXMSKi5vY2VhbmNoYXQudXNlci52MS5CYXRjaEdldFByb2ZpbGVzUmVxdWVzdBorLm9jZWFuY2hhdC51c2VyLnYxLkJhdGNoR2V0UHJvZmlsZXNSZXNwb25zZSIDkAIBEmcKDUNyZWF0ZVByb2ZpbGUSJy5vY2VhbmNoYXQudXNlci52MS5DcmVhdGVQcm9maWxlUmVxdWVzdBooLm9jZWFuY2hhdC51c2VyLnYxLkNyZWF0ZVByb2ZpbGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_oceanchat_errors_v1_failure, file_oceanchat_user_v1_user]);
 
 /**
  * Asks whether one user may write to another.
@@ -176,6 +176,20 @@ export type DirectAnswer = Message<"oceanchat.user.v1.DirectAnswer"> & {
    * @generated from field: oceanchat.errors.v1.Failure failure = 3;
    */
   failure?: Failure | undefined;
+
+  /**
+   * Which entry of GetDirectRevisions the answer depends on.
+   *
+   * @generated from field: uint32 slot = 4;
+   */
+  slot: number;
+
+  /**
+   * The answer holds as long as that entry is this; 0: it can't be confirmed, because what it depends on may be changing.
+   *
+   * @generated from field: uint32 revision = 5;
+   */
+  revision: number;
 };
 
 /**
@@ -184,6 +198,42 @@ export type DirectAnswer = Message<"oceanchat.user.v1.DirectAnswer"> & {
  */
 export const DirectAnswerSchema: GenMessage<DirectAnswer> = /*@__PURE__*/
   messageDesc(file_oceanchat_user_v1_user_mesh_service, 5);
+
+/**
+ * Asks which answers still hold.
+ *
+ * @generated from message oceanchat.user.v1.GetDirectRevisionsRequest
+ */
+export type GetDirectRevisionsRequest = Message<"oceanchat.user.v1.GetDirectRevisionsRequest"> & {
+};
+
+/**
+ * Describes the message oceanchat.user.v1.GetDirectRevisionsRequest.
+ * Use `create(GetDirectRevisionsRequestSchema)` to create a new message.
+ */
+export const GetDirectRevisionsRequestSchema: GenMessage<GetDirectRevisionsRequest> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 6);
+
+/**
+ * Which answers still hold.
+ *
+ * @generated from message oceanchat.user.v1.GetDirectRevisionsResponse
+ */
+export type GetDirectRevisionsResponse = Message<"oceanchat.user.v1.GetDirectRevisionsResponse"> & {
+  /**
+   * By slot. 0: something of the slot may be changing.
+   *
+   * @generated from field: repeated uint32 revisions = 1;
+   */
+  revisions: number[];
+};
+
+/**
+ * Describes the message oceanchat.user.v1.GetDirectRevisionsResponse.
+ * Use `create(GetDirectRevisionsResponseSchema)` to create a new message.
+ */
+export const GetDirectRevisionsResponseSchema: GenMessage<GetDirectRevisionsResponse> = /*@__PURE__*/
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 7);
 
 /**
  * Asks who are friends of a user.
@@ -211,7 +261,7 @@ export type AreFriendsRequest = Message<"oceanchat.user.v1.AreFriendsRequest"> &
  * Use `create(AreFriendsRequestSchema)` to create a new message.
  */
 export const AreFriendsRequestSchema: GenMessage<AreFriendsRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 6);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 8);
 
 /**
  * Who are friends of the user.
@@ -232,7 +282,7 @@ export type AreFriendsResponse = Message<"oceanchat.user.v1.AreFriendsResponse">
  * Use `create(AreFriendsResponseSchema)` to create a new message.
  */
 export const AreFriendsResponseSchema: GenMessage<AreFriendsResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 7);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 9);
 
 /**
  * Asks for profiles.
@@ -253,7 +303,7 @@ export type BatchGetProfilesRequest = Message<"oceanchat.user.v1.BatchGetProfile
  * Use `create(BatchGetProfilesRequestSchema)` to create a new message.
  */
 export const BatchGetProfilesRequestSchema: GenMessage<BatchGetProfilesRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 8);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 10);
 
 /**
  * Profiles.
@@ -274,7 +324,7 @@ export type BatchGetProfilesResponse = Message<"oceanchat.user.v1.BatchGetProfil
  * Use `create(BatchGetProfilesResponseSchema)` to create a new message.
  */
 export const BatchGetProfilesResponseSchema: GenMessage<BatchGetProfilesResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 9);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 11);
 
 /**
  * Creates a profile.
@@ -309,7 +359,7 @@ export type CreateProfileRequest = Message<"oceanchat.user.v1.CreateProfileReque
  * Use `create(CreateProfileRequestSchema)` to create a new message.
  */
 export const CreateProfileRequestSchema: GenMessage<CreateProfileRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 10);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 12);
 
 /**
  * The profile.
@@ -330,7 +380,7 @@ export type CreateProfileResponse = Message<"oceanchat.user.v1.CreateProfileResp
  * Use `create(CreateProfileResponseSchema)` to create a new message.
  */
 export const CreateProfileResponseSchema: GenMessage<CreateProfileResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 11);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 13);
 
 /**
  * Asks who may see whether others are here.
@@ -351,7 +401,7 @@ export type CheckPresenceRequest = Message<"oceanchat.user.v1.CheckPresenceReque
  * Use `create(CheckPresenceRequestSchema)` to create a new message.
  */
 export const CheckPresenceRequestSchema: GenMessage<CheckPresenceRequest> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 12);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 14);
 
 /**
  * May one user see whether another is here?
@@ -379,7 +429,7 @@ export type PresenceQuestion = Message<"oceanchat.user.v1.PresenceQuestion"> & {
  * Use `create(PresenceQuestionSchema)` to create a new message.
  */
 export const PresenceQuestionSchema: GenMessage<PresenceQuestion> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 13);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 15);
 
 /**
  * Who may see whether others are here.
@@ -400,7 +450,7 @@ export type CheckPresenceResponse = Message<"oceanchat.user.v1.CheckPresenceResp
  * Use `create(CheckPresenceResponseSchema)` to create a new message.
  */
 export const CheckPresenceResponseSchema: GenMessage<CheckPresenceResponse> = /*@__PURE__*/
-  messageDesc(file_oceanchat_user_v1_user_mesh_service, 14);
+  messageDesc(file_oceanchat_user_v1_user_mesh_service, 16);
 
 /**
  * Whether one user may write to another.
@@ -530,6 +580,17 @@ export const UserMeshService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof CheckDirectsRequestSchema;
     output: typeof CheckDirectsResponseSchema;
+  },
+  /**
+   * Says which of the answers to CheckDirects still hold, by the slots and revisions that they came with: read after the
+   * question has arrived. Who asks once a second needn't ask about each pair.
+   *
+   * @generated from rpc oceanchat.user.v1.UserMeshService.GetDirectRevisions
+   */
+  getDirectRevisions: {
+    methodKind: "unary";
+    input: typeof GetDirectRevisionsRequestSchema;
+    output: typeof GetDirectRevisionsResponseSchema;
   },
   /**
    * Says which of the users are friends of the user.
