@@ -5,7 +5,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_buf_validate_validate } from "@oceanchat/gen/buf/validate/validate_pb";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Failure } from "@oceanchat/gen/oceanchat/errors/v1/failure_pb";
 import { file_oceanchat_errors_v1_failure } from "@oceanchat/gen/oceanchat/errors/v1/failure_pb";
 
