@@ -149,6 +149,9 @@ export function standaloneEnvironment(
   return env;
 }
 
+/** What of a thousand that the server takes: a few milliseconds each. */
+const SYNCED_BATCH_RECORDS = "256";
+
 function serversAndSockets(
   { ws, tcp }: Instance["ports"],
   servers: ServerUrls,
@@ -161,6 +164,10 @@ function serversAndSockets(
     OCEANCHAT_MONGODB_URL: servers.mongodb,
     OCEANCHAT_MONGODB_DATABASE: config.mongodbDatabase,
     OCEANCHAT_LOG_LEVEL: config.logLevel,
+    // A batch is synced to disk once.
+    ...(config.natsSyncInterval === "always" && {
+      OCEANCHAT_MESSAGE_BATCH_RECORDS: config.inherited.OCEANCHAT_MESSAGE_BATCH_RECORDS ?? SYNCED_BATCH_RECORDS,
+    }),
     ...(ws !== undefined && { OCEANCHAT_ADVERTISED_HOST: HOST }),
     // Envoy says who connects; here everybody has the same address, load generators too.
     ...(tcp !== undefined && { OCEANCHAT_TCP_PROXY_PROTOCOL: "v2", OCEANCHAT_MAX_CONNECTIONS_PER_ADDRESS: "0" }),

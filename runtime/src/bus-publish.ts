@@ -12,18 +12,31 @@ export interface WindowLimits {
   readonly waiting: number;
 }
 
-interface Entry {
+/** A message on its way to the server. */
+export interface Outgoing {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: MsgHdrs;
+}
+
+/** A message that is answered. */
+export interface Publish extends Outgoing {
+  /** How long to wait for room and then again for the answer, in milliseconds. */
   readonly timeoutMs: number;
+  /** What is written right before it and gets no answer of its own: the rest of its batch. */
+  readonly ahead: readonly Outgoing[];
+}
+
+interface Entry extends Publish {
   deadline: number;
   resolve(published: Published): void;
   reject(error: PublishError): void;
 }
 
+const DEFAULT_TIMEOUT_MS = 2000;
 const SWEEP_MS = 25;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const NOTHING: readonly Outgoing[] = [];
 
 /**
  * Publishes with a bounded number under way. It keeps its own inbox instead of the driver's `publish`: one timer for
@@ -50,19 +63,15 @@ export class PublishWindow {
     link.onChange((connected) => (connected ? this.#pump() : this.#lost()));
   }
 
-  publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published> {
+  async publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    return this.send({ subject, data, headers: publishHeaders(options), timeoutMs, ahead: NOTHING });
+  }
+
+  send(publish: Publish): Promise<Published> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new PublishError("unavailable", "the bus is closed");
-      const timeoutMs = options.timeoutMs ?? 2000;
-      const entry: Entry = {
-        subject,
-        data,
-        headers: publishHeaders(options),
-        timeoutMs,
-        deadline: performance.now() + timeoutMs,
-        resolve,
-        reject,
-      };
+      const entry: Entry = { ...publish, deadline: performance.now() + publish.timeoutMs, resolve, reject };
       if (this.#waiting.size === 0 && this.#hasRoom()) this.#send(entry);
       else this.#enqueue(entry);
       if (this.#sweeper !== undefined) return;
@@ -121,6 +130,7 @@ export class PublishWindow {
     const number = this.#sent.add(entry);
     const reply = `${this.#inbox}.${number.toString(36)}`;
     try {
+      for (const { subject, data, headers } of entry.ahead) this.#link.nc.publish(subject, data, { headers });
       this.#link.nc.publish(entry.subject, entry.data, { reply, headers: entry.headers });
     } catch (error) {
       this.#sent.take(number);

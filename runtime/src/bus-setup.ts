@@ -68,6 +68,7 @@ function streamConfig(stream: DeclaredStream, overrides: StreamOverrides) {
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     allow_direct: true,
+    allow_atomic: true,
     num_replicas: overrides.replicas ?? 1,
   } satisfies Partial<StreamConfig>;
 }

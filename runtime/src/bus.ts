@@ -1,6 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { DeadLetterSchema, ReplayedLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
+import { PublishBatches } from "./bus-batch.ts";
 import { type ConsumeDependencies, LaneConsumption } from "./bus-consume.ts";
 import { Follower } from "./bus-follow.ts";
 import { connectLink, type Link, type LinkOptions } from "./bus-link.ts";
@@ -32,9 +33,13 @@ export interface BusOptions extends LinkOptions {
   readonly maxPublishing?: number;
   /** How many more may wait for room. Default 10,000. */
   readonly maxWaiting?: number;
+  /** How many publishes may go in one atomic batch, when they wait (`bus-batch.ts`). Default 1: each by itself. */
+  readonly batch?: number;
   /** For every stream that is ensured, unless the call says otherwise. */
   readonly streams?: StreamOverrides;
 }
+
+const MAX_WAITING = 10_000;
 
 /** Connects to NATS; throws UNAVAILABLE when that does not work in time. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
@@ -48,6 +53,7 @@ class NatsBus implements Bus {
   readonly #link: Link;
   readonly #jsm: JetStreamManager;
   readonly #window: PublishWindow;
+  readonly #batches: PublishBatches | undefined;
   /**
    * By stream and consumer: what was ensured, so that it can be made again. One entry for each consumer of the
    * service.
@@ -64,8 +70,10 @@ class NatsBus implements Bus {
     this.#overrides = options.streams ?? {};
     this.#window = new PublishWindow(link, {
       inFlight: options.maxPublishing ?? 512,
-      waiting: options.maxWaiting ?? 10_000,
+      waiting: options.maxWaiting ?? MAX_WAITING,
     });
+    const { batch = 1, maxWaiting = MAX_WAITING } = options;
+    if (batch > 1) this.#batches = new PublishBatches(this.#window, { batch, waiting: maxWaiting });
   }
 
   async ensureStream(desc: DescMessage, overrides: StreamOverrides = {}): Promise<void> {
@@ -84,7 +92,7 @@ class NatsBus implements Bus {
   }
 
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<Published> {
-    return this.#window.publish(subject, data, options);
+    return (this.#batches ?? this.#window).publish(subject, data, options);
   }
 
   lastBySubject(stream: string, subject: string, options: ReadOptions = {}): Promise<StoredMessage | undefined> {
@@ -191,6 +199,7 @@ class NatsBus implements Bus {
 
   async close(): Promise<void> {
     await Promise.all([...this.#consumptions, ...this.#followers].map((running) => running.stop()));
+    this.#batches?.close();
     await this.#window.close(5000);
     await this.#link.close();
   }

@@ -1,7 +1,7 @@
 import type { DescMethodBiDiStreaming, DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { type AddressSource, openAddresses } from "./addresses.ts";
-import { connectBus } from "./bus.ts";
+import { type BusOptions, connectBus } from "./bus.ts";
 import type { Bus } from "./bus-types.ts";
 import { type Calls, type CallsOptions, connectCalls } from "./calls.ts";
 import type { Env } from "./config.ts";
@@ -45,7 +45,7 @@ export interface Host {
    * The connection to NATS; the process ends when it can't be had any more. Streams get the size and the replicas that
    * the process is told.
    */
-  bus(url: string): Promise<Bus>;
+  bus(url: string, options?: Pick<BusOptions, "batch">): Promise<Bus>;
   /** Checks access tokens with keys that `fetchKeys` gets from auth. */
   tokenVerifier(fetchKeys: () => Promise<readonly PublicJwk[]>): TokenVerifier;
   /** Opens the doors and says SERVING: the last thing that `start` does. */
@@ -139,10 +139,10 @@ export function createHost(options: {
       });
       return calls;
     },
-    async bus(url) {
+    async bus(url, busOptions) {
       const { instance: name, streamMaxBytes, streamReplicas: replicas } = config;
       const streams = { replicas, ...(streamMaxBytes > 0 ? { maxBytes: streamMaxBytes } : {}) };
-      const bus = await connectBus({ url, name, log, streams, onClosed: options.onFatal });
+      const bus = await connectBus({ ...busOptions, url, name, log, streams, onClosed: options.onFatal });
       defer("bus", () => bus.close());
       return bus;
     },

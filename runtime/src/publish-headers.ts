@@ -4,7 +4,10 @@ import { PublishError, type PublishOptions } from "./bus-types.ts";
 const PRINTABLE = /^[!-~]{1,256}$/;
 
 /** The headers of a publish. Throws a PublishError when one of them can't be sent. */
-export function publishHeaders(options: PublishOptions): MsgHdrs {
+export const publishHeaders = (options: PublishOptions): MsgHdrs => headersOf(headerLines(options));
+
+/** The same, each in a line. Throws a PublishError when one of them can't be sent. */
+export function headerLines(options: PublishOptions): string {
   const { messageId, traceparent = "", expectLastSubjectSequence } = options;
   try {
     if (messageId !== undefined && !PRINTABLE.test(messageId)) {
@@ -17,7 +20,7 @@ export function publishHeaders(options: PublishOptions): MsgHdrs {
       lines += `Nats-Expected-Last-Subject-Sequence: ${expectLastSubjectSequence}\r\n`;
     }
     if (traceparent !== "") lines += `traceparent: ${traceparent}\r\n`;
-    return encoded(`NATS/1.0\r\n${others(options.headers)}${lines}\r\n`);
+    return `${others(options.headers)}${lines}`;
   } catch (error) {
     throw new PublishError("refused", "a header can't be sent", { cause: error });
   }
@@ -38,7 +41,7 @@ function others(given: PublishOptions["headers"] = {}): string {
  * Headers as the driver sends them. It asks them for their bytes and nothing else; its own way to them, over lists of names and
  * values in a map, costs five times as much.
  */
-function encoded(text: string): MsgHdrs {
-  const bytes = Buffer.from(text);
+export function headersOf(lines: string): MsgHdrs {
+  const bytes = Buffer.from(`NATS/1.0\r\n${lines}\r\n`);
   return Object.assign(headers(), { encode: () => bytes });
 }

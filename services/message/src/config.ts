@@ -27,6 +27,13 @@ export const messageKeys = {
     100,
     60_000,
   ),
+  batchRecords: integer(
+    "OCEANCHAT_MESSAGE_BATCH_RECORDS",
+    "How many records of different logs may be appended in one atomic batch when they wait. 1: none; more pays only where NATS syncs every publish to disk (`sync_interval: always`).",
+    1,
+    1,
+    1_000,
+  ),
   editWindowMs: integer(
     "OCEANCHAT_EDIT_WINDOW_MS",
     "How long a message may be edited by its sender, in milliseconds; 0: never.",

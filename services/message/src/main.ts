@@ -30,7 +30,7 @@ export async function start(host: Host): Promise<void> {
   const config = readConfig(messageKeys, host.env);
   const store = await openStore(mongoOptions(host, config));
   host.defer("store", () => store.close());
-  const bus = await host.bus(config.natsUrl);
+  const bus = await host.bus(config.natsUrl, { batch: config.batchRecords });
   await bus.ensureStream(LogEntrySchema);
   const peers = await openPeers(host, config);
   const clock = {
