@@ -48,6 +48,24 @@ describe("topology", () => {
     assert.equal(env.OCEANCHAT_PERSISTENCE_WRITER_ADDRESSES, `127.0.0.1:${all["persistence-writer"][0]?.ports.mesh}`);
   });
 
+  it("has records appended in batches where NATS syncs each publish, unless it is told otherwise", () => {
+    const all = addresses();
+    const [message] = all.message;
+    assert.ok(message);
+    const told = (env: Record<string, string>) => {
+      const config = loadInfraConfig(env);
+      const own = { ...config.inherited, ...environmentOf(message, all, servers, config) };
+      const single = { ...config.inherited, ...standaloneEnvironment(all, servers, config) };
+      assert.equal(single.OCEANCHAT_MESSAGE_BATCH_RECORDS, own.OCEANCHAT_MESSAGE_BATCH_RECORDS);
+      return own.OCEANCHAT_MESSAGE_BATCH_RECORDS;
+    };
+    const always = { OCEANCHAT_NATS_SYNC_INTERVAL: "always" };
+    assert.equal(told(always), "256");
+    assert.equal(told({ ...always, OCEANCHAT_MESSAGE_BATCH_RECORDS: "1" }), "1");
+    assert.equal(told({ OCEANCHAT_NATS_SYNC_INTERVAL: "10s" }), undefined);
+    assert.equal(told({}), undefined);
+  });
+
   it("starts gateways with a small young generation, and everything with the flags that it is told", () => {
     const config = loadInfraConfig({ OCEANCHAT_NODE_FLAGS: "--max-semi-space-size=32 --cpu-prof" });
     assert.deepEqual(nodeFlagsOf("auth", config), ["--max-semi-space-size=32", "--cpu-prof"]);
