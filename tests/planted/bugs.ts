@@ -148,4 +148,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     test: { spec: "tests/presence/truth.test.ts", name: "equals reality after whatever happens" },
     says: /presence isn't true/,
   },
+  {
+    name: "uncounted-change",
+    harm: "Who stops hearing everybody is written to for up to a minute more.",
+    changes: [
+      {
+        file: "services/user/src/core/direct-revisions.ts",
+        find: "this.#store.begin([...new Set(userIds.map(slotOf))])",
+        replace: "this.#store.begin([])",
+      },
+    ],
+    test: { spec: "tests/e2e/permissions.test.ts", name: "counts within a second of a change" },
+    says: /strictly deep-equal/,
+  },
 ];
