@@ -7,6 +7,7 @@ import { DeliverRequestSchema } from "@oceanchat/gen/oceanchat/gateway/v1/gatewa
 import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import { Counters } from "../src/core/counters.ts";
 import { frame, Outgoing } from "../src/core/frames.ts";
+import { Newcomers } from "../src/core/newcomers.ts";
 import { Registry } from "../src/core/registry.ts";
 import { Session, type SessionWorld } from "../src/session.ts";
 import { SocketWire } from "../src/socket-wire.ts";
@@ -78,6 +79,7 @@ function sessionsOf(sockets: readonly Socket[]): { registry: Registry<Session>; 
   const world: SessionWorld = {
     limits,
     counters: new Counters(),
+    newcomers: new Newcomers({ atOnce: 64, maxWaitMs: 0, isBusy: () => false, now: () => 0, after: () => undefined }),
     now: () => performance.now(),
     uplink: async () => new Uint8Array(0),
     onLag: () => undefined,

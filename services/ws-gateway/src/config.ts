@@ -99,6 +99,20 @@ export const gatewayKeys = {
     1,
     10_000,
   ),
+  newcomersAtOnce: integer(
+    "OCEANCHAT_NEWCOMERS_AT_ONCE",
+    "Connections whose first packets are under way at the same time; while many others connect, at most eight.",
+    64,
+    8,
+    100_000,
+  ),
+  newcomerWaitMs: integer(
+    "OCEANCHAT_NEWCOMER_WAIT_MS",
+    "How long the first packets of a connection wait while many others connect, in milliseconds; in all twice as long at most. 0: not at all.",
+    5_000,
+    0,
+    60_000,
+  ),
   uplinkTimeoutMs: integer(
     "OCEANCHAT_UPLINK_TIMEOUT_MS",
     "How long a packet may wait for the router's answer, in milliseconds. More than the routers' dispatch timeout.",

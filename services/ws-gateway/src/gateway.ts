@@ -17,6 +17,7 @@ import type { GatewayConfig } from "./config.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import { Counters } from "./core/counters.ts";
 import { Outgoing } from "./core/frames.ts";
+import { Newcomers } from "./core/newcomers.ts";
 import { errorPacket, helloPacket } from "./core/packets.ts";
 import { Registry } from "./core/registry.ts";
 import { type Reportable, Reports } from "./core/reports.ts";
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   readonly now: () => number;
   /** Milliseconds; never goes back. */
   readonly monotonic: () => number;
+  /** Whether this process has had no time to spare lately. */
+  readonly isBusy: () => boolean;
 }
 
 /** What services may have kept for a connection. */
@@ -70,9 +73,12 @@ export class Gateway {
     const { config, log } = options;
     this.gatewayId = options.gatewayId;
     this.#options = options;
+    const after = (ms: number, run: () => void) => void globalThis.setTimeout(run, ms).unref();
+    const { newcomersAtOnce: atOnce, newcomerWaitMs: maxWaitMs } = config;
     this.#world = {
       limits: config,
       counters: this.counters,
+      newcomers: new Newcomers({ atOnce, maxWaitMs, isBusy: options.isBusy, now: options.monotonic, after }),
       now: options.monotonic,
       uplink: (session, payload) => this.#uplink(session, payload),
       onLag: (session) => this.#lags(session),
@@ -82,7 +88,7 @@ export class Gateway {
       presence: options.presence,
       inFlight: REPORTS_IN_FLIGHT,
       maxPending: 2 * config.maxConnections,
-      after: (ms, run) => void globalThis.setTimeout(run, ms).unref(),
+      after,
       onReplaced: (replaced) => this.#replace(replaced),
       onReportAll: () =>
         void inSlices(this.sessions.all(), SLICE, (session) => {

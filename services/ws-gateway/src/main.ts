@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { type GatewayConfig, gatewayKeys } from "./config.ts";
 import { AddressLimit } from "./core/addresses.ts";
 import { Gateway } from "./gateway.ts";
+import { LoopLoad } from "./loop-load.ts";
 import { openAuth, openGateways, openPresence, openRouter } from "./peers.ts";
 import type { AuthPort } from "./ports.ts";
 import { everyMs, type Round } from "./rounds.ts";
@@ -42,6 +43,7 @@ export async function start(host: Host): Promise<void> {
   const gatewayId = `${host.instance.replace(/[^A-Za-z0-9_-]/g, "-")}-${randomBytes(3).toString("hex")}`;
   const auth = await openAuth(host, config);
   const admission = new Admission(auth, log, setTimeout);
+  const load = new LoopLoad();
   const gateway = new Gateway({
     gatewayId,
     config,
@@ -53,6 +55,7 @@ export async function start(host: Host): Promise<void> {
     log,
     now: host.now,
     monotonic: () => performance.now(),
+    isBusy: () => load.isBusy(),
   });
   const mesh = [implement(GatewayMeshService, gatewayMeshHandlers(gateway, tracing))];
   const { meshPort } = await host.serve({ mesh });

@@ -6,7 +6,7 @@ import type { AuthPort } from "./ports.ts";
 /** As many as auth takes at once. */
 const AT_ONCE = 1_000;
 /** From one question to the next, in milliseconds: a question costs some twenty times what each session in it does. */
-const APART_MS = 40;
+const APART_MS = 100;
 
 /** Ends the connections of sessions that have ended: those that auth, who has them closed at once, may have missed. */
 export async function checkSessions(gateway: Gateway, auth: AuthPort, log: Logger): Promise<void> {

@@ -1,27 +1,20 @@
 import type { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { Caller } from "@oceanchat/runtime/handlers";
-import { Allowance, type AllowanceRates } from "./core/allowance.ts";
+import { Allowance } from "./core/allowance.ts";
 import { type Closing, closings } from "./core/closing.ts";
 import type { Counters } from "./core/counters.ts";
 import { emptyFrame, frame, type Outgoing, pongFrame } from "./core/frames.ts";
+import type { Newcomer, Newcomers } from "./core/newcomers.ts";
 import { type Hint, OwedHints } from "./core/owed-hints.ts";
 import type { Registered } from "./core/registry.ts";
+import type { SessionLimits } from "./core/session-limits.ts";
 import type { Wire } from "./ports.ts";
-
-export interface SessionLimits extends AllowanceRates {
-  /** Packets that wait for the router at the same time. */
-  readonly packetsInFlight: number;
-  readonly softBufferBytes: number;
-  readonly hardBufferBytes: number;
-  /** How long a session may stay above the soft limit. */
-  readonly stallMs: number;
-  readonly idleMs: number;
-}
 
 /** What all sessions of a gateway share. */
 export interface SessionWorld {
   readonly limits: SessionLimits;
   readonly counters: Counters;
+  readonly newcomers: Newcomers;
   /** Milliseconds; never goes back. */
   readonly now: () => number;
   /** Carries a packet to the router; gives the encoded answer, empty for none. Never rejects. */
@@ -51,6 +44,8 @@ export class Session implements Registered {
   readonly #allowance = new Allowance();
   /** Makes the first packet; undefined once it is sent. */
   #hello: (() => Uint8Array) | undefined;
+  /** Undefined from the first answer on. */
+  #newcomer: Newcomer | undefined;
   #kept: Uint8Array = NOTHING;
   #over = false;
   #inFlight = 0;
@@ -75,6 +70,7 @@ export class Session implements Registered {
     this.#world = world;
     this.#wire = wire;
     this.#heardMs = world.now();
+    this.#newcomer = world.newcomers.come(() => this.#forward());
   }
 
   get userId(): string {
@@ -106,6 +102,7 @@ export class Session implements Registered {
     if (hello === undefined || this.#over) return;
     this.#hello = undefined;
     this.#wire.write(frame(this.#wire.framing, hello()));
+    this.#newcomer?.welcomed();
     this.#forward();
   }
 
@@ -213,6 +210,7 @@ export class Session implements Registered {
     this.#waiting = [];
     this.#lag = undefined;
     clearTimeout(this.#throttle);
+    this.#newcomer?.leave();
     this.#world.onEnd(this, code);
   }
 
@@ -253,8 +251,9 @@ export class Session implements Registered {
   #forward(): void {
     const { limits, counters, uplink } = this.#world;
     while (this.#mayForward() && this.#inFlight < limits.packetsInFlight) {
-      const payload = this.#waiting.shift();
-      if (payload === undefined) break;
+      const [payload] = this.#waiting;
+      if (payload === undefined || this.#newcomer?.mayPass() === false) break;
+      this.#waiting.shift();
       this.#inFlight++;
       counters.uplinks++;
       void uplink(this, payload).then(this.#answered);
@@ -269,6 +268,8 @@ export class Session implements Registered {
   readonly #answered = (answer: Uint8Array): void => {
     this.#inFlight--;
     if (this.#over) return;
+    this.#newcomer?.leave();
+    this.#newcomer = undefined;
     if (answer.length > 0) this.#write(frame(this.#wire.framing, answer));
     this.#forward();
   };

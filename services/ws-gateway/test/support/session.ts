@@ -2,8 +2,10 @@ import { Codec } from "@oceanchat/gen/oceanchat/records/v1/codec_pb";
 import type { Closing } from "../../src/core/closing.ts";
 import { Counters } from "../../src/core/counters.ts";
 import { Outgoing } from "../../src/core/frames.ts";
+import { type NewcomerRules, Newcomers } from "../../src/core/newcomers.ts";
+import type { SessionLimits } from "../../src/core/session-limits.ts";
 import type { Wire } from "../../src/ports.ts";
-import { Session, type SessionLimits } from "../../src/session.ts";
+import { Session } from "../../src/session.ts";
 
 /** A wire that keeps what is written. */
 class FakeWire implements Wire {
@@ -46,8 +48,11 @@ class FakeWire implements Wire {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
+/** Nobody else connects. */
+const CALM: NewcomerRules = { atOnce: 64, maxWaitMs: 8_000, isBusy: () => false, now: () => 0, after: () => undefined };
+
 /** A session, and what stands around it. */
-export function setUp(changed: Partial<SessionLimits> = {}) {
+export function setUp(changed: Partial<SessionLimits> = {}, newcomers = new Newcomers(CALM)) {
   const limits: SessionLimits = {
     packetsPerSecond: 1_000,
     packetsBurst: 10_000,
@@ -70,6 +75,7 @@ export function setUp(changed: Partial<SessionLimits> = {}) {
     {
       limits,
       counters,
+      newcomers,
       now: () => clock.nowMs,
       uplink: (_session, payload) =>
         new Promise((resolve) => {

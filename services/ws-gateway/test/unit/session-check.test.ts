@@ -53,7 +53,7 @@ describe("Admission", () => {
     assert.equal(await first, true);
     const later = ["b", "c"].map((id) => admission.lives(id));
     await settle();
-    assert.deepEqual([asked.length, pauses.ms], [1, [40]]);
+    assert.deepEqual([asked.length, pauses.ms], [1, [100]]);
     goOn();
     await settle();
     assert.deepEqual(asked[1]?.ids, ["b", "c"]);
