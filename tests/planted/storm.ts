@@ -37,8 +37,8 @@ export const stormBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: "services/query/src/peers/memberships.ts",
-        find: '`${userId} ${leftSinceMs ?? ""}`;',
-        replace: "userId + (leftSinceMs === undefined ? ' ' : ' 5');",
+        find: "leftSinceMs: number | undefined): string => ",
+        replace: "leftSinceMs: number | undefined): string => leftSinceMs ? userId + ' 5' : ",
       },
     ],
     test: {
@@ -141,8 +141,8 @@ export const stormBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: "infra/src/topology.ts",
-        find: "(wsSocket ?? `${HOST}:${ws}`)",
-        replace: "`${HOST}:${ws}`",
+        find: "(wsSocket ?? ",
+        replace: "(",
       },
     ],
     test: { spec: "infra/test/unit/topology.test.ts", name: "has Envoy find the gateways by Unix sockets" },
