@@ -79,7 +79,12 @@ export class RunningGateway extends Surroundings {
   ): Promise<RunningGateway> {
     const gateway = new RunningGateway();
     prepare(gateway);
-    await gateway.#start(env);
+    try {
+      await gateway.#start(env);
+    } catch (error) {
+      await gateway.stop(); // or what it has opened keeps the tests' process from ending
+      throw error;
+    }
     return gateway;
   }
 
@@ -100,11 +105,6 @@ export class RunningGateway extends Surroundings {
       tracing: noTracing,
       onFatal: (error) => fatal.push(error),
     });
-    await start(host);
-    this.#accepting = acceptingOf(await this.log.find(isAccepting));
-    const addresses = { current: () => [this.at.address], close: () => undefined };
-    this.#calls = connectCalls({ method: GatewayMeshService.method.deliver, addresses, log: silent });
-    this.#peers = connectPeers({ service: GatewayMeshService, addresses, log: silent });
     this.#stop = async () => {
       this.#calls?.close();
       this.#peers?.close();
@@ -112,6 +112,11 @@ export class RunningGateway extends Surroundings {
       await this.close();
       if (fatal.length > 0) throw fatal[0];
     };
+    await start(host);
+    this.#accepting = acceptingOf(await this.log.find(isAccepting));
+    const addresses = { current: () => [this.at.address], close: () => undefined };
+    this.#calls = connectCalls({ method: GatewayMeshService.method.deliver, addresses, log: silent });
+    this.#peers = connectPeers({ service: GatewayMeshService, addresses, log: silent });
   }
 
   get at(): Accepting {
