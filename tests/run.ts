@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 // Runs every test of the project, one mocha per package and kind, so that a package's leak or crash is its own. The last line is
-// "N passed, N failed". Words on the command line choose suites by name: node tests/run.ts unit query
+// "N passed, N failed"; what failed is said once more before it, because a long log is often cut. Words on the command line choose
+// suites by name: node tests/run.ts unit query
 
 interface Suite {
   readonly name: string;
@@ -36,8 +37,15 @@ function suites(): Suite[] {
   ];
 }
 
-/** How many passed and failed; a suite that dies or takes too long has one failure more. */
-async function run({ name, spec, limitMs }: Suite): Promise<{ passed: number; failed: number }> {
+interface Result {
+  readonly passed: number;
+  readonly failed: number;
+  /** What mocha said of the failures, or why there is nothing it said; empty if none failed. */
+  readonly failures: string;
+}
+
+/** Runs one suite; one that dies or takes too long without a word of mocha's has one failure. */
+async function run({ name, spec, limitMs }: Suite): Promise<Result> {
   process.stdout.write(`\n── ${name}\n`);
   const started = performance.now();
   const specs = spec.split(",").flatMap((each) => ["--spec", each]);
@@ -56,7 +64,9 @@ async function run({ name, spec, limitMs }: Suite): Promise<{ passed: number; fa
   const passed = count(output, "passing");
   const failed = count(output, "failing");
   process.stdout.write(`── ${name}: ${Math.round((performance.now() - started) / 100) / 10} s\n`);
-  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+  if (failed > 0) return { passed, failed, failures: output.slice(output.search(/^ +\d+ failing/m)) };
+  if (code !== 0) return { passed, failed: 1, failures: `  ended with ${code ?? "a signal"}\n` };
+  return { passed, failed, failures: "" };
 }
 
 function count(output: string, word: string): number {
@@ -67,10 +77,13 @@ const words = process.argv.slice(2);
 const chosen = suites().filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 let passed = 0;
 let failed = chosen.length === 0 ? 1 : 0;
+let failures = "";
 for (const suite of chosen) {
   const result = await run(suite);
   passed += result.passed;
   failed += result.failed;
+  if (result.failed > 0) failures += `\n── failed in ${suite.name}\n${result.failures}`;
 }
+process.stdout.write(failures);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
