@@ -57,10 +57,12 @@ describe("what is remembered of late", () => {
       for (let n = 0; n < 2 * limit; n++) map.set(`k${n}`, n);
       const before = process.cpuUsage();
       for (let n = 0; n < 30_000; n++) map.set(`l${n}`, n);
-      return process.cpuUsage(before).user;
+      // Only the sum is measured: the kernel guesses what of it was the user's, for so short a time often nothing.
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
     };
-    timed(100);
-    const [small, large] = [timed(100), timed(20_000)];
+    const best = (limit: number) => Math.min(...[1, 2, 3, 4, 5].map(() => timed(limit)));
+    const [small, large] = [best(100), best(20_000)];
     assert.ok(large < 20 * small, `${small} and ${large} µs`);
   });
 });
