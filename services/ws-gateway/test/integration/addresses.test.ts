@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { connectPacket, TcpClient, WsClient } from "../support/clients.ts";
 import { RunningGateway } from "../support/gateway.ts";
 import { accessToken } from "../support/tokens.ts";
@@ -81,7 +80,7 @@ describe("connections per network address", () => {
   });
 
   it("takes nobody who comes without the proxy, or says half of it and waits", async () => {
-    await start({ OCEANCHAT_TCP_PROXY_PROTOCOL: "v2", OCEANCHAT_HANDSHAKE_MS: "300" });
+    await start({ OCEANCHAT_TCP_PROXY_PROTOCOL: "v2", OCEANCHAT_HANDSHAKE_MS: "1000" });
     const direct = await TcpClient.open(gateway.at.tcpPort);
     direct.send(connectPacket(accessToken()));
     const { event } = await direct.packets.find(() => true);
@@ -89,7 +88,7 @@ describe("connections per network address", () => {
     await direct.ended;
     const half = await TcpClient.open(gateway.at.tcpPort);
     half.socket.write(proxyHeader(7).subarray(0, 20));
-    await once(half.socket, "close");
+    await half.ended;
     assert.ok(half.packets.all.some((packet) => packet.event.case === "error"));
   });
 });

@@ -10,7 +10,7 @@ describe("a new connection's session", () => {
   let gateway: RunningGateway;
 
   beforeEach(async () => {
-    gateway = await RunningGateway.start({ OCEANCHAT_LEASE_RENEWAL_MS: "200" });
+    gateway = await RunningGateway.start({ OCEANCHAT_LEASE_RENEWAL_MS: "100" });
     gateway.auth.dead.add("over");
   });
   afterEach(() => gateway.stop());
@@ -51,10 +51,10 @@ describe("a new connection's session", () => {
       return performance.now() - since;
     };
     const firstMs = await connectMs();
-    assert.ok(firstMs > 900 && firstMs < 2_000, `${firstMs} ms`);
+    assert.ok(firstMs > 900 && firstMs < 4_000, `${firstMs} ms`);
     await log.find(({ msg }) => msg === "connections are taken without asking whether their sessions live");
     const secondMs = await connectMs();
-    assert.ok(secondMs < 500, `${secondMs} ms`);
+    assert.ok(secondMs < 950, `${secondMs} ms: it waited for auth again`);
     auth.sessionsReady = () => Promise.reject(shared.unavailable("the store is away"));
     await connectMs();
   });

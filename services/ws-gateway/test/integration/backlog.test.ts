@@ -32,9 +32,15 @@ describe("many who come at once", () => {
       for (const socket of sockets) socket.on("error", () => undefined);
       // The sockets connect in this turn of the event loop, and nobody is taken before the next.
       await new Promise<void>((resolve) => process.nextTick(resolve));
-      const count = established(port);
+      const wanted = Math.min(MANY, allowed);
+      let count = established(port);
+      // A busy system goes on with them in a moment. This process stands still meanwhile, so it takes none.
+      for (let looks = 0; count < wanted && looks < 40; looks++) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        count = established(port);
+      }
       for (const socket of sockets) socket.destroy();
-      assert.ok(count >= Math.min(MANY, allowed), `${count} of ${MANY}`);
+      assert.ok(count >= wanted, `${count} of ${MANY}`);
     });
   }
 });

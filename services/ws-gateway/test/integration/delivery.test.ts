@@ -22,11 +22,12 @@ describe("Deliver", () => {
   const deliver = (connectionIds: string[], payload: Uint8Array, instead: Uint8Array = empty) =>
     gateway.deliver.call({ connectionIds, payload, hint: instead });
 
-  const isLagging = ({ connectionId: id }: WsClient) =>
-    gateway.log.all.some(({ msg, connectionId }) => msg === "too slow for records" && connectionId === id);
+  const isLagging = ({ connectionId: id }: WsClient, at = gateway) =>
+    at.log.all.some(({ msg, connectionId }) => msg === "too slow for records" && connectionId === id);
 
   before(async () => {
-    gateway = await RunningGateway.start({ OCEANCHAT_STALL_MS: "600" });
+    // Nobody is closed for being slow while the tests fill the network, however busy the machine is.
+    gateway = await RunningGateway.start({ OCEANCHAT_STALL_MS: "60000" });
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.terminate();
@@ -139,20 +140,25 @@ describe("Deliver", () => {
   });
 
   it("closes a reader that doesn't catch up in time with 1013", async () => {
-    const client = await connect();
-    client.socket.pause();
-    const ids = [client.connectionId];
-    while (!isLagging(client)) await deliver(ids, big(1, 64 * KIB));
-    await deliver(ids, big(1, 64 * KIB), hint("g_1"));
-    await gateway.log.find(
-      ({ msg, connectionId, code }) => msg === "disconnected" && connectionId === client.connectionId && code === 1013,
-    );
-    client.socket.resume();
-    assert.equal((await client.closed).code, 1013);
-    assert.ok(
-      client.packets.all.some(({ event }) => event.case === "hint"),
-      "no hint",
-    );
+    const strict = await RunningGateway.start({ OCEANCHAT_STALL_MS: "1500" });
+    try {
+      const client = await WsClient.connect(strict.at.wsPort);
+      client.socket.pause();
+      const connectionIds = [client.connectionId];
+      const payload = big(1, 64 * KIB);
+      while (!isLagging(client, strict)) await strict.deliver.call({ connectionIds, payload });
+      await strict.deliver.call({ connectionIds, payload, hint: hint("g_1") });
+      const { code } = await strict.log.find(({ msg }) => msg === "disconnected");
+      assert.equal(code, 1013);
+      client.socket.resume();
+      assert.equal((await client.closed).code, 1013);
+      assert.ok(
+        client.packets.all.some(({ event }) => event.case === "hint"),
+        "no hint",
+      );
+    } finally {
+      await strict.stop();
+    }
   });
 
   it("holds no more than the hard limit for a reader that takes nothing", async () => {
@@ -187,8 +193,9 @@ describe("Deliver", () => {
     });
     const { unknownConnectionIds } = await deliver(ids, signal);
     assert.deepEqual(unknownConnectionIds, []);
+    await deliver(ids, big(++sent, 10), hint("g_end"));
     client.socket.resume();
-    await client.packets.count(sent);
+    await client.packets.find(({ event }) => event.case === "hint");
     assert.equal(
       client.packets.all.some(({ requestId }) => requestId === 77_777),
       false,

@@ -41,7 +41,7 @@ describe("router failures", () => {
   });
 
   it("tells the client when no router answers in time, and keeps the connection", async () => {
-    const gateway = await RunningGateway.start({ OCEANCHAT_UPLINK_TIMEOUT_MS: "200" });
+    const gateway = await RunningGateway.start({ OCEANCHAT_UPLINK_TIMEOUT_MS: "1500" });
     try {
       const client = await WsClient.connect(gateway.at.wsPort);
       gateway.router.answer = () => new Promise(() => undefined);
@@ -74,12 +74,13 @@ describe("router failures", () => {
 });
 
 describe("SIGTERM", () => {
-  it("asks clients to go elsewhere, closes them over time with 1012, and leaves nothing behind", async () => {
+  it("asks clients to go elsewhere, closes them over time with 1012, and leaves nothing behind", async function () {
+    this.timeout(30_000);
     const around = new Surroundings();
     const env = await around.open();
     const { gateway, at } = await GatewayProcess.start({
       ...env,
-      OCEANCHAT_DRAIN_MS: "600",
+      OCEANCHAT_DRAIN_MS: "2000",
       OCEANCHAT_LOG_LEVEL: "info",
     });
     try {
@@ -102,10 +103,10 @@ describe("SIGTERM", () => {
       assert.equal((await fetch(healthz)).status, 503);
       assert.equal((await WsClient.refused(at.wsPort)).status, 503);
       const delayMs = Number(value.reconnectAfter?.seconds ?? 0n) * 1000 + (value.reconnectAfter?.nanos ?? 0) / 1e6;
-      assert.ok(delayMs >= 0 && delayMs < 600, `${delayMs} ms`);
+      assert.ok(delayMs >= 0 && delayMs < 2_000, `${delayMs} ms`);
       assert.deepEqual(new Set(await Promise.all(closings)), new Set([1012]));
       const spreadMs = Math.max(...closedAt) - Math.min(...closedAt);
-      assert.ok(spreadMs > 300, `all within ${spreadMs} ms`);
+      assert.ok(spreadMs > 1_000, `all within ${spreadMs} ms`);
       await tcp.ended;
       const last = tcp.packets.all.at(-1)?.event;
       assert.ok(last?.case === "goAway" && /^1012 /.test(last.value.reason) && last.value.reconnectAfter !== undefined);
@@ -120,19 +121,20 @@ describe("SIGTERM", () => {
     }
   });
 
-  it("writes what comes for a connection until that is closed, and lives until the last one is", async () => {
+  it("writes what comes for a connection until that is closed, and lives until the last one is", async function () {
+    this.timeout(30_000);
     const around = new Surroundings();
     const env = await around.open();
     const { gateway, at } = await GatewayProcess.start({
       ...env,
-      OCEANCHAT_DRAIN_MS: "1000",
+      OCEANCHAT_DRAIN_MS: "2000",
       OCEANCHAT_LEASE_RENEWAL_MS: "100",
     });
     const addresses = { current: () => [at.address], close: () => undefined };
     const calls = connectCalls({ method: GatewayMeshService.method.deliver, addresses, log: silent });
     try {
       const clients = await Promise.all(
-        Array.from({ length: 20 }, (_, i) => WsClient.connect(at.wsPort, { token: accessToken({ sub: `user-${i}` }) })),
+        Array.from({ length: 40 }, (_, i) => WsClient.connect(at.wsPort, { token: accessToken({ sub: `user-${i}` }) })),
       );
       const connectionIds = clients.map(({ connectionId }) => connectionId);
       await calls.call({ connectionIds, payload: done(1) }, { address: at.address }); // the way is known
@@ -156,7 +158,8 @@ describe("SIGTERM", () => {
     }
   });
 
-  it("doesn't wait for clients that don't answer", async () => {
+  it("doesn't wait for clients that don't answer", async function () {
+    this.timeout(30_000);
     const around = new Surroundings();
     const env = await around.open();
     const { gateway, at } = await GatewayProcess.start({ ...env, OCEANCHAT_LOG_LEVEL: "info" });
@@ -166,7 +169,7 @@ describe("SIGTERM", () => {
       const startedAt = performance.now();
       gateway.signal("SIGTERM");
       assert.equal(await gateway.exited, 0);
-      assert.ok(performance.now() - startedAt < 4_000);
+      assert.ok(performance.now() - startedAt < 10_000);
       client.socket.resume();
       assert.equal((await client.closed).code, 1012);
     } finally {

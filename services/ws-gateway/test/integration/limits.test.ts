@@ -91,7 +91,7 @@ describe("limits", () => {
     for (let id = 1; id <= 40; id++) client.socket.send(done(id));
     await router.uplinks.count(40);
     const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs > 250 && tookMs < 2_000, `${tookMs} ms`);
+    assert.ok(tookMs > 250 && tookMs < 6_000, `${tookMs} ms`);
     await client.packets.count(41);
     assert.equal(client.socket.readyState, client.socket.OPEN);
   });
@@ -107,7 +107,7 @@ describe("limits", () => {
     for (let i = 0; i < 4; i++) client.socket.send(Buffer.alloc(32 * 1024, 1));
     await router.uplinks.count(4);
     const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs > 200 && tookMs < 2_000, `${tookMs} ms`);
+    assert.ok(tookMs > 200 && tookMs < 6_000, `${tookMs} ms`);
   });
 
   it("closes with 4429 on thousands of tiny packets at once", async () => {
@@ -184,7 +184,7 @@ describe("limits", () => {
   });
 
   it("closes a connection from which nothing comes, and keeps one that sends heartbeats", async () => {
-    await start({ OCEANCHAT_IDLE_MS: "400" });
+    await start({ OCEANCHAT_IDLE_MS: "1500" });
     const [idle, alive] = [await connect(), await connect()];
     const beat = setInterval(() => alive.socket.send(Buffer.alloc(0)), 100);
     try {
@@ -209,10 +209,12 @@ describe("limits", () => {
     const socket = connectTcp(gateway.at.wsPort, HOST);
     await once(socket, "connect");
     socket.on("error", () => undefined);
+    // Not `once`, which rejects on errors: a drip may come when the other side has just closed.
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.resume();
     const drip = setInterval(() => socket.write("x"), 50);
     socket.write("GET /ws HTTP/1.1\r\nX-Slow: ");
-    await once(socket, "close");
+    await closed;
     clearInterval(drip);
   });
 

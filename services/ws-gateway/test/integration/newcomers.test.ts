@@ -77,7 +77,7 @@ describe("first packets of connections", () => {
     const since = performance.now();
     await ask(newcomer, 1);
     const tookMs = performance.now() - since;
-    assert.ok(tookMs >= 950 && tookMs < 2_500, `${tookMs} ms`);
+    assert.ok(tookMs >= 950 && tookMs < 6_000, `${tookMs} ms`);
   });
 
   it("don't wait while few connect", async () => {

@@ -98,7 +98,7 @@ describe("gateway and presence", () => {
     const startedAt = performance.now();
     const client = await connect();
     const waitedMs = performance.now() - startedAt;
-    assert.ok(waitedMs >= 145 && waitedMs < 1_000, `${waitedMs} ms`);
+    assert.ok(waitedMs >= 145 && waitedMs < 1_900, `${waitedMs} ms`);
     client.socket.send(done(1));
     await client.packets.find(({ requestId }) => requestId === 1);
   });

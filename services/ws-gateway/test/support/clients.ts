@@ -134,7 +134,8 @@ export class TcpClient {
     });
     socket.on("data", (chunk) => reader.push(chunk));
     socket.on("error", () => undefined);
-    this.ended = once(socket, "close").then(() => undefined);
+    // Not `once`, which rejects on errors.
+    this.ended = new Promise((resolve) => socket.once("close", () => resolve()));
   }
 
   static async open(port: number, codec: Codec = Codec.BINARY): Promise<TcpClient> {
