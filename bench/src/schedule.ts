@@ -12,7 +12,8 @@ export class Schedule {
   constructor(startMs: number, perSecond: number, seconds: number) {
     this.#start = startMs;
     this.#intervalMs = 1000 / perSecond;
-    this.count = Math.floor(perSecond * seconds);
+    // Times are sums of fractions: 100 ms may be 99.99999999999, which is no message less.
+    this.count = Math.floor(perSecond * seconds + 1e-6);
   }
 
   /** When the n-th message, from 0, is meant to leave. Computed, not summed up: errors do not add. */

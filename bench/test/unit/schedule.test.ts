@@ -15,6 +15,15 @@ describe("the schedule of an open loop", () => {
     assert.equal(schedule.wait(0), undefined);
   });
 
+  it("has as many messages as the rate says, whatever time it is when it begins", () => {
+    // Added in floating point, 100 ms at this time are a little less.
+    const start = 8_191.900000002;
+    const end = start + 100;
+    assert.ok(end - start < 100);
+    assert.equal(new Schedule(start, 100, (end - start) / 1000).count, 10);
+    assert.equal(new Schedule(0, 4, 0.74).count, 2);
+  });
+
   it("hands out nothing before its time", () => {
     const schedule = new Schedule(1000, 200, 1);
     assert.equal(schedule.take(999.9), undefined);
