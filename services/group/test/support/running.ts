@@ -23,7 +23,8 @@ export interface FakeLog {
 export async function openFakePeers() {
   const logs = new Map<string, FakeLog[]>();
   const state = { away: false };
-  let next = Promise.withResolvers<void>();
+  let appended = 0;
+  const waiting = new Map<number, () => void>();
   const logOf = (conversationId: string) => {
     const log = logs.get(conversationId) ?? [];
     logs.set(conversationId, log);
@@ -40,21 +41,18 @@ export async function openFakePeers() {
       const log = logOf(conversationId);
       const known = log.findIndex((each) => each.key === key);
       const seq = known >= 0 ? known + 1 : log.push({ key, record, attempt });
-      if (known < 0) next.resolve();
+      if (known < 0) waiting.get(++appended)?.();
       const acceptedTime = timestampFromMs(1_700_000_000_000 + seq);
       return { record: { conversationId, seq: BigInt(seq), acceptedTime }, duplicate: known >= 0 };
     },
   });
   const door = await openTestDoor([user, message]);
-  /** Resolves when one more record is appended. */
-  const oneMore = () => {
-    next = Promise.withResolvers();
-    return next.promise;
-  };
+  /** Resolves when so many more records have been appended than when it is called. */
+  const more = (count: number) => new Promise<void>((resolve) => waiting.set(appended + count, resolve));
   /** Somebody writes something; its seq. */
   const say = (conversationId: string) =>
     BigInt(logOf(conversationId).push({ key: "", record: undefined, attempt: 1 }));
-  return Object.assign(door, { state, oneMore, logOf, say });
+  return Object.assign(door, { state, more, logOf, say });
 }
 
 /** The whole group service on free ports. */
