@@ -40,7 +40,7 @@ export class PushLog {
   }
 
   /** The first request that fits, already here or still to come; rejects after `timeoutMs`. */
-  until(predicate: PushPredicate, timeoutMs = 5_000): Promise<RecordedPush> {
+  until(predicate: PushPredicate, timeoutMs = 20_000): Promise<RecordedPush> {
     const known = this.requests.find(predicate);
     if (known !== undefined) return Promise.resolve(known);
     const { promise, resolve, reject } = Promise.withResolvers<RecordedPush>();

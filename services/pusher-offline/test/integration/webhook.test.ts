@@ -32,7 +32,7 @@ describe("webhook", () => {
     await once(server.listen(0, "127.0.0.1"), "listening");
     const address = server.address();
     url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/in`;
-    webhook = await connectWebhook({ url, secret: SECRET, timeoutMs: 300 });
+    webhook = await connectWebhook({ url, secret: SECRET });
   });
   afterEach(async () => {
     await webhook.close();
@@ -78,8 +78,10 @@ describe("webhook", () => {
 
   it("doesn't wait for ever, neither for an answer nor for the end of one", async () => {
     answer = () => undefined;
+    const hasty = await connectWebhook({ url, secret: SECRET, timeoutMs: 300 });
     const late = { kind: "retry", scope: "provider", reason: "no answer within 300 ms" };
-    assert.deepEqual(await webhook.send("t1", notification()), late);
+    assert.deepEqual(await hasty.send("t1", notification()), late);
+    await hasty.close();
     answer = (response) => response.writeHead(200).write("and so on");
     assert.equal((await webhook.send("t1", notification())).kind, "sent");
   });
