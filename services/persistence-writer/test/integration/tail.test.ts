@@ -12,6 +12,8 @@ const addition = (conversationId: string, seqs: readonly number[], bytes = 8): T
   conversationId,
   records: seqs.map((seq) => ({ seq: BigInt(seq), encoded: Buffer.alloc(bytes, String(seq).padStart(8, "0")) })),
 });
+/** Far less than a thousand additions take that each wait for Redis, and far more than those that don't. */
+const NOTHING_MS = 5_000;
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 describe("the tail", () => {
@@ -91,7 +93,7 @@ describe("the tail", () => {
     tail = await openTail(url, log);
     const began = performance.now();
     for (const seq of range(1, 1000)) await tail.add([addition(DIRECT, [seq])]);
-    assert.ok(performance.now() - began < 200);
+    assert.ok(performance.now() - began < NOTHING_MS);
     assert.equal(lines.filter((line) => line.includes("the tail is not written")).length, 1);
   });
 
@@ -116,9 +118,9 @@ describe("the tail", () => {
       const began = performance.now();
       await tail.add([addition(DIRECT, [1])]);
       const waited = performance.now() - began;
-      assert.ok(waited > 150 && waited < 1000, `${waited} ms`);
+      assert.ok(waited > 150 && waited < NOTHING_MS, `${waited} ms`);
       for (const seq of range(2, 1000)) await tail.add([addition(DIRECT, [seq])]);
-      assert.ok(performance.now() - began - waited < 200);
+      assert.ok(performance.now() - began - waited < NOTHING_MS);
       assert.match(lines[0] ?? "", /did not answer in 200 ms/);
     } finally {
       for (const socket of sockets) socket.destroy();

@@ -188,22 +188,29 @@ describe("persistence-writer", () => {
     const redis = new Redis(servers.redisUrl);
     redis.on("error", () => {}); // it is killed below
     try {
-      writer = await WriterProcess.start(env);
-      const last = await log.appendMany([conversationId], 120, 1);
-      await untilStored([conversationId], 120);
-      assert.equal(await writer.end("SIGTERM"), 0); // the tail comes after the records
+      let last: ReadonlyMap<string, number>;
+      let count = 0;
+      do {
+        // A writer that had no time for Redis' answer, on a busy machine, leaves records out: the next ones take their places.
+        assert.ok(count < 600, writer?.log());
+        writer = await WriterProcess.start(env);
+        last = await log.appendMany([conversationId], 120, count + 1);
+        count += 120;
+        await untilStored([conversationId], count);
+        assert.equal(await writer.end("SIGTERM"), 0); // the tail comes after the records
+      } while (/the tail is not written|redis is not there yet/.test(writer.log()));
       const key = keyOf(TailRecordSchema)({ conversation_id: conversationId });
       const members = (await redis.zrangeBuffer(key, "0", "-1")).map((each) => fromBinary(TailRecordSchema, each));
       const rows = await db.collection("records").find({ conversationId }).sort({ seq: 1 }).toArray();
       assert.deepEqual(
         members.map(({ record, streamSequence }) => [Buffer.from(record).toString("hex"), streamSequence]),
-        rows.slice(20).map(({ record, streamSequence }) => [record.toString("hex"), streamSequence]),
+        rows.slice(-100).map(({ record, streamSequence }) => [record.toString("hex"), streamSequence]),
       );
       assert.equal(rows.at(-1)?.streamSequence, BigInt(last.get(conversationId) ?? 0));
       writer = await WriterProcess.start(env);
       await servers.kill("valkey");
-      await log.appendMany([conversationId], 50, 121);
-      await untilStored([conversationId], 170);
+      await log.appendMany([conversationId], 50, count + 1);
+      await untilStored([conversationId], count + 50);
     } finally {
       redis.disconnect();
       await servers.untilReady("valkey");

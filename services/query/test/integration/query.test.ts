@@ -53,7 +53,7 @@ describe("query over the message store and the log", () => {
     store = await openStore({ url: relay.url, database: "query", name: "test", log: host.log });
     mongo = new MongoClient(servers.mongodbUrl);
     db = mongo.db("query");
-    recent = followLog(bus, { maxLogs: 1000, waitMs: 2000, log: host.log });
+    recent = followLog(bus, { maxLogs: 1000, waitMs: 20_000, log: host.log });
     core = createQueryCore({ store, log: openLog(bus), peers, ...noTail });
   });
 

@@ -51,7 +51,7 @@ describe("sync over the message store and the log", function () {
     store = await openStore({ url: servers.mongodbUrl, database: "query", name: "test", log: host.log });
     tail = openTail(servers.redisUrl, host.log);
     mongo = new MongoClient(servers.mongodbUrl, { useBigInt64: true });
-    recent = followLog(bus, { maxLogs: 10_000, waitMs: 5000, floorMs: 50, log: host.log });
+    recent = followLog(bus, { maxLogs: 10_000, waitMs: 20_000, floorMs: 50, log: host.log });
     await startWriter();
   });
 

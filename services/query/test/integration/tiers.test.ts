@@ -19,6 +19,8 @@ import { lettingRead } from "../support/world.ts";
 const alice = "00000000-0000-7000-8000-00000000000a";
 const bob = "00000000-0000-7000-8000-00000000000b";
 const conversationId = `d_${alice}_${bob}`;
+/** Less than a store takes to be given up by its driver, and more than a page takes on a busy machine. */
+const MOMENT_MS = 4_500;
 /** Of this one the log holds nothing any more. */
 const old = `d_${alice}_00000000-0000-7000-8000-00000000000c`;
 const newest = { afterSeq: undefined, beforeSeq: undefined, limit: 50, raw: false };
@@ -141,8 +143,8 @@ describe("query over all tiers", () => {
     relay.mend();
     assert.deepEqual(fromTail.pages, expected);
     assert.deepEqual(fromLog.pages, expected);
-    assert.ok(fromTail.slowestMs < 2_000, `${fromTail.slowestMs} ms`);
-    assert.ok(fromLog.slowestMs < 2_000, `${fromLog.slowestMs} ms`);
+    assert.ok(fromTail.slowestMs < MOMENT_MS, `${fromTail.slowestMs} ms`);
+    assert.ok(fromLog.slowestMs < MOMENT_MS, `${fromLog.slowestMs} ms`);
   });
 
   it("answers every call the same before and after Redis has lost everything", async function () {
@@ -172,7 +174,7 @@ describe("query over all tiers", () => {
     await servers.untilReady();
     assert.deepEqual(withoutTail.pages, expected);
     assert.deepEqual(withoutStore.pages, expected);
-    assert.ok(withoutTail.slowestMs < 2_000, `${withoutTail.slowestMs} ms`);
-    assert.ok(withoutStore.slowestMs < 2_000, `${withoutStore.slowestMs} ms`);
+    assert.ok(withoutTail.slowestMs < MOMENT_MS, `${withoutTail.slowestMs} ms`);
+    assert.ok(withoutStore.slowestMs < MOMENT_MS, `${withoutStore.slowestMs} ms`);
   });
 });
