@@ -4,7 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { startServers, type TestServers } from "@oceanchat/infra/servers-for-tests";
 import type { Bus, Published, PublishOptions } from "@oceanchat/runtime/bus-types";
 import { streamOf } from "@oceanchat/runtime/streams";
-import { bytesText, failureOf, openBus, roomStream, textBytes } from "../support/bus.ts";
+import { bytesText, failureOf, freezeNats, openBus, roomStream, textBytes } from "../support/bus.ts";
 
 const BATCH_HEADER = "Nats-Batch-Id";
 
@@ -108,7 +108,7 @@ describe("bus: publishes in batches", () => {
 
   it("doesn't know what became of a batch whose answer is lost", async () => {
     const ids = rooms("lost", 20);
-    await servers.kill("nats", "SIGSTOP");
+    await freezeNats(servers, bus);
     const failures = ids.map((id) => failureOf(publish(id, { timeoutMs: 300 })));
     assert.deepEqual(new Set(await Promise.all(failures)), new Set(["unknown"]));
     await servers.kill("nats", "SIGCONT");

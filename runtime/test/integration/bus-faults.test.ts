@@ -12,6 +12,7 @@ import {
   bytesText,
   consumerSpec,
   failureOf,
+  freezeNats,
   openBus,
   prepare,
   publishNumbers,
@@ -29,7 +30,6 @@ describe("bus: faults", function () {
     this.timeout(300_000);
     servers = await startServers({ nats: true });
     bus = await openBus(servers.natsUrl);
-    await bus.ensureStream(roomStream("PROBE"));
   });
 
   after(async () => {
@@ -40,12 +40,7 @@ describe("bus: faults", function () {
   const untilConnected = async (one: Bus) => {
     while (!one.connected()) await new Promise((resolve) => setImmediate(resolve));
   };
-  /** Stops the server's process; a busy machine takes a moment to stop all of its threads. */
-  const freeze = async () => {
-    await servers.kill("nats", "SIGSTOP");
-    const options = { expectStream: "PROBE", timeoutMs: 100 };
-    while ((await failureOf(bus.publish("PROBE.0.a", textBytes("?"), options))) === "stored");
-  };
+  const freeze = () => freezeNats(servers, bus);
   const thaw = () => servers.kill("nats", "SIGCONT");
   const consume = (stream: string, options: Partial<ConsumeOptions> & Pick<ConsumeOptions, "handle">, on = bus) =>
     on.consume({
@@ -140,6 +135,7 @@ describe("bus: faults", function () {
       },
     });
     await begun.promise;
+    while (consumption.held().messages < 20) await new Promise((resolve) => setImmediate(resolve));
     // What it answers from now on stays in the frozen server's socket and dies with it.
     await freeze();
     open();
@@ -191,6 +187,7 @@ describe("bus: faults", function () {
     const killed = servers.kill("nats");
     await bus.ensureStream(roomStream("PATIENT"));
     await killed;
+    await servers.untilReady("nats");
     await untilConnected(bus);
     assert.equal(await bus.lastBySubject("PATIENT", "PATIENT.0.a"), undefined);
   });

@@ -202,9 +202,9 @@ describe("bus: following a stream", function () {
     const { seen, begun, reached } = follow("ANEW");
     await reached();
     await administer((jsm) => jsm.streams.delete("ANEW"));
+    seen.length = 0;
     await bus.ensureStream(desc);
     await publishNumbers(bus, streamOf(desc), ["b"], 3);
-    seen.length = 0;
     await reached();
     assert.deepEqual(seen, [1, 2, 3]);
     assert.notEqual(begun.at(-1)?.createdMs, begun[0]?.createdMs);

@@ -104,6 +104,7 @@ describe("bus: dead letters that come back", function () {
     cured = true;
     await replay(first.letter, first.sequence);
     await worker.until(2);
+    await bystander.until(1);
     await replayedAll();
     const [before, after] = worker.delivered;
     assert.ok(before !== undefined && after !== undefined);

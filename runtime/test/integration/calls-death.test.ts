@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rendezvous } from "@oceanchat/runtime/rendezvous";
-import { bothWays, type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
+import { ALARM_MS, bothWays, type Exchange, echo, echoBed, NEVER, until } from "../support/echo-bed.ts";
 import { addressesOf, reasonOf } from "../support/echo-door.ts";
 
 bothWays("batched calls to a peer that stops", (bed) => {
@@ -41,7 +41,8 @@ bothWays("batched calls to a peer that stops", (bed) => {
   });
 });
 
-describe("batched calls to a peer that dies", () => {
+describe("batched calls to a peer that dies", function () {
+  this.timeout(ALARM_MS);
   const bed = echoBed();
   const { connectCalls: connect, fork } = bed;
   const serve = (exchange: Exchange) => bed.serve({ exchange });

@@ -90,6 +90,7 @@ bothWays("batched calls", (bed) => {
         return { text };
       });
       const calls = connect(addressesOf(address));
+      await calls.call({ text: "a" }); // connected: what comes now is sent in time
       const slow = reasonOf(calls.call({ text: "late" }, { timeoutMs: 100 }));
       const other = calls.call({ text: "late" });
       assert.equal(await slow, "ERROR_REASON_OUTCOME_UNKNOWN");
@@ -104,6 +105,7 @@ bothWays("batched calls", (bed) => {
         return { text };
       });
       const calls = connect(addressesOf(address), { timeoutMs: 300, patientMs: 2500 });
+      await calls.call({ text: "a" }, { timeoutMs: 8000 });
       const slow = calls.call({ text: "late" });
       const given = reasonOf(calls.call({ text: "late" }));
       const chat = async (ms: number) => {
@@ -122,10 +124,11 @@ bothWays("batched calls", (bed) => {
       const { address } = await serve(({ text }) => (text === "late" ? NEVER : { text }));
       const calls = connect(addressesOf(address), { timeoutMs: 200, patientMs: 600 });
       let given: string | undefined;
+      await calls.call({ text: "a" }, { timeoutMs: 8000 });
+      const since = Date.now();
       const lost = reasonOf(calls.call({ text: "late" })).then((reason) => {
         given = reason;
       });
-      const since = Date.now();
       while (given === undefined) await calls.call({ text: "a" });
       await lost;
       assert.equal(given, "ERROR_REASON_OUTCOME_UNKNOWN");
@@ -140,6 +143,7 @@ bothWays("batched calls", (bed) => {
           () => assert.fail("answered"),
           ({ cause }: ServiceError) => cause instanceof Unanswered && cause.why,
         );
+      await calls.call({ text: "a" });
       assert.equal(await whyOf(calls.call({ text: "late" }, { timeoutMs: 100 })), "silent");
       let why: unknown;
       const slow = whyOf(calls.call({ text: "late" }, { timeoutMs: 400 })).then((given) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ServiceError as GrpcError } from "@grpc/grpc-js";
 import { lossOf } from "@oceanchat/runtime/grpc-status";
 import { EchoService } from "../support/echo_pb.ts";
+import { ALARM_MS } from "../support/echo-bed.ts";
 import { type EchoChild, forkEcho } from "../support/echo-child.ts";
 import { bareCall, bareClient } from "../support/echo-client.ts";
 import { deadAddress } from "../support/echo-door.ts";
@@ -18,7 +19,8 @@ async function lossAt(address: string): Promise<ReturnType<typeof lossOf>> {
   return lossOf(error);
 }
 
-describe("lossOf, by the texts of grpc-js", () => {
+describe("lossOf, by the texts of grpc-js", function () {
+  this.timeout(ALARM_MS);
   let child: EchoChild | undefined;
   afterEach(() => child?.kill());
 

@@ -4,12 +4,14 @@ import { shared } from "@oceanchat/runtime/fail";
 import type { CallContext, Handlers } from "@oceanchat/runtime/handlers";
 import { decodeStatus } from "@oceanchat/runtime/wire-error";
 import type { EchoService } from "../support/echo_pb.ts";
+import { ALARM_MS } from "../support/echo-bed.ts";
 import { BareStream, bareClient } from "../support/echo-client.ts";
 import { type EchoDoor, latch, openEcho } from "../support/echo-door.ts";
 
 type Exchange = NonNullable<Handlers<typeof EchoService>["exchange"]>;
 
-describe("mesh door, batched calls", () => {
+describe("mesh door, batched calls", function () {
+  this.timeout(ALARM_MS);
   let door: EchoDoor | undefined;
   let client: Client | undefined;
 

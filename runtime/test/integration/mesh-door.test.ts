@@ -124,8 +124,10 @@ describe("mesh door", () => {
         aborted.open();
         return {};
       },
+      read: () => ({}),
     });
-    const { code } = await failureOf(bareCall(client, say, sayBytes("hi"), {}, 50));
+    await bareCall(client, read, readBytes); // connected: the time is the handler's
+    const { code } = await failureOf(bareCall(client, say, sayBytes("hi"), {}, 500));
     assert.equal(code, status.DEADLINE_EXCEEDED);
     await aborted.promise;
   });

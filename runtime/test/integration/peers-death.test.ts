@@ -3,10 +3,11 @@ import http2 from "node:http2";
 import { shared } from "@oceanchat/runtime/fail";
 import type { Handlers } from "@oceanchat/runtime/handlers";
 import type { EchoService } from "../support/echo_pb.ts";
-import { echoBed, until } from "../support/echo-bed.ts";
+import { ALARM_MS, echoBed, until } from "../support/echo-bed.ts";
 import { latch, reasonOf } from "../support/echo-door.ts";
 
-describe("peers: one that dies", () => {
+describe("peers: one that dies", function () {
+  this.timeout(ALARM_MS);
   const { connectPeers: connect, fork, forkOne, listen, serve } = echoBed();
 
   it("repeats a call without side effects on another address", async () => {

@@ -144,16 +144,18 @@ bothWays("peers", ({ connectPeers: connect, followPeers: follow, listen, serve, 
 
   describe("deadlines", () => {
     it("gives up in time: the outcome is unknown", async () => {
-      const { address } = await serve({ say: () => NEVER });
+      const { address } = await serve({ say: () => NEVER, read: () => ({}) });
       const peers = connect(address);
+      await peers.call.read({}); // connected: what comes now is sent in time
       const before = performance.now();
       assert.equal(await reasonOf(peers.call.say({}, { timeoutMs: 100 })), "ERROR_REASON_OUTCOME_UNKNOWN");
       assert.ok(performance.now() - before < 2000);
     });
 
     it("has a default", async () => {
-      const { address } = await serve({ say: () => NEVER });
+      const { address } = await serve({ say: () => NEVER, read: () => ({}) });
       const peers = follow(addressesOf(address), 100);
+      await peers.call.read({}, { timeoutMs: 8000 });
       assert.equal(await reasonOf(peers.call.say({})), "ERROR_REASON_OUTCOME_UNKNOWN");
     });
 
@@ -224,9 +226,12 @@ bothWays("peers", ({ connectPeers: connect, followPeers: follow, listen, serve, 
           yield { value: 1 };
           await NEVER;
         },
+        read: () => ({}),
       });
+      const peers = connect(address);
+      await peers.call.read({});
       const reading = async () => {
-        for await (const _ of connect(address).call.count({}, { timeoutMs: 100 }));
+        for await (const _ of peers.call.count({}, { timeoutMs: 100 }));
       };
       assert.equal(await reasonOf(reading()), "ERROR_REASON_OUTCOME_UNKNOWN");
     });

@@ -1,6 +1,7 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { DeadLetterSchema } from "@oceanchat/gen/oceanchat/errors/v1/dead_letter_pb";
 import { Retention, type Stream, type StreamSchema } from "@oceanchat/gen/oceanchat/options/v1/options_pb";
+import type { TestServers } from "@oceanchat/infra/servers-for-tests";
 import { type BusOptions, connectBus } from "@oceanchat/runtime/bus";
 import { type Bus, type ConsumerSpec, PublishError, type PublishFailure } from "@oceanchat/runtime/bus-types";
 import { type DeclaredStream, streamOf } from "@oceanchat/runtime/streams";
@@ -79,11 +80,19 @@ export async function failureOf(publish: Promise<unknown>): Promise<PublishFailu
   }
 }
 
+/** Stops the server's process; a busy machine takes a moment to stop all of its threads. SIGCONT lets it go on. */
+export async function freezeNats(servers: TestServers, bus: Bus): Promise<void> {
+  await bus.ensureStream(roomStream("PROBE"));
+  await servers.kill("nats", "SIGSTOP");
+  const options = { expectStream: "PROBE", timeoutMs: 100 };
+  while ((await failureOf(bus.publish("PROBE.0.a", textBytes("?"), options))) === "stored");
+}
+
 export const textBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const bytesText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** Resolves when `condition` holds; it is looked at after every `look()`. Rejects after `timeoutMs`. */
-export function waitFor(what: string, timeoutMs = 8000) {
+export function waitFor(what: string, timeoutMs = 30_000) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(() => reject(new Error(`still waiting for ${what} after ${timeoutMs} ms`)), timeoutMs);
   const reached = () => {

@@ -15,12 +15,21 @@ export type Exchange = NonNullable<Handlers<typeof EchoService>["exchange"]>;
 type EchoCalls = Calls<typeof EchoService.method.exchange>;
 type EchoCallsOptions = Partial<CallsOptions<typeof EchoService.method.exchange>>;
 
+/** For tests that are busy or start processes: on a machine with much to do they take long. */
+export const ALARM_MS = 60_000;
+
 export type EchoBed = ReturnType<typeof echoBed>;
 
 /** The same cases for doors that are called over sockets and for doors of the same process. */
 export function bothWays(title: string, cases: (bed: EchoBed) => void): void {
-  describe(`${title} over sockets`, () => cases(echoBed()));
-  describe(`${title} within a process`, () => cases(echoBed(new Neighbours())));
+  describe(`${title} over sockets`, function () {
+    this.timeout(ALARM_MS);
+    cases(echoBed());
+  });
+  describe(`${title} within a process`, function () {
+    this.timeout(ALARM_MS);
+    cases(echoBed(new Neighbours()));
+  });
 }
 
 /**
@@ -62,7 +71,7 @@ export function echoBed(neighbours?: Neighbours) {
     return child;
   }
 
-  function followPeers(addresses: Addresses, timeoutMs = 8000): Peers<typeof EchoService> {
+  function followPeers(addresses: Addresses, timeoutMs = 20_000): Peers<typeof EchoService> {
     const peers = connectPeers({ service: EchoService, addresses, log: silentLog, timeoutMs, ...near });
     callers.push(peers);
     return peers;
@@ -87,7 +96,7 @@ export function echoBed(neighbours?: Neighbours) {
     connectPeers: (...addresses: string[]) => followPeers(addressesOf(...addresses)),
     connectCalls(addresses: Addresses | undefined, options: EchoCallsOptions = {}): EchoCalls {
       const { exchange: method } = EchoService.method;
-      const calls = connectCalls({ method, addresses, log: silentLog, timeoutMs: 8000, ...near, ...options });
+      const calls = connectCalls({ method, addresses, log: silentLog, timeoutMs: 20_000, ...near, ...options });
       callers.push(calls);
       return calls;
     },

@@ -12,7 +12,7 @@ describe("joined look-ups", () => {
         asked.push({ keys, answer: (error) => (error === undefined ? resolve(found) : reject(error)) });
         return promise;
       },
-      { atOnce, maxKeys, timeoutMs: 200 },
+      { atOnce, maxKeys, timeoutMs: 500 },
     );
     return { asked, look };
   }

