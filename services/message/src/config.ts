@@ -59,7 +59,7 @@ export const messageKeys = {
   ),
   wordsReloadMs: integer(
     "OCEANCHAT_SENSITIVE_WORDS_RELOAD_MS",
-    "How often that file is looked at for changes, in milliseconds.",
+    "How often that file is looked at for changes, in milliseconds; they are used when it has stayed as it is from one look to the next.",
     5_000,
     100,
     3_600_000,

@@ -20,14 +20,11 @@ export interface WordListFile {
  */
 export async function followWordList(file: WordListFile): Promise<() => void> {
   const { path, everyMs, log } = file;
-  let known = await versionOf(path);
+  const isNew = newVersions(await versionOf(path));
   log.info({ path, rules: file.use(await textOf(path)) }, "the list of sensitive words is in use");
   const look = async () => {
     try {
-      const version = await versionOf(path);
-      if (version === known) return;
-      // Once for each version, also for one that can't be used.
-      known = version;
+      if (!isNew(await versionOf(path))) return;
       log.info({ path, rules: file.use(await textOf(path)) }, "the list of sensitive words is replaced");
     } catch (error) {
       log.error({ err: error, path }, "the list of sensitive words can't be replaced; the old one stays");
@@ -35,6 +32,21 @@ export async function followWordList(file: WordListFile): Promise<() => void> {
   };
   const timer = setInterval(() => void look(), everyMs);
   return () => clearInterval(timer);
+}
+
+/**
+ * Says whether what one look after the other sees of the file is to be taken into use: once for each version, also for one that can't
+ * be used, and not before it has stayed from one look to the next. Whoever writes into the file empties it first.
+ */
+export function newVersions(inUse: string): (version: string) => boolean {
+  let known = inUse;
+  let seen = inUse;
+  return (version) => {
+    const isNew = version !== known && version === seen;
+    if (isNew) known = version;
+    seen = version;
+    return isNew;
+  };
 }
 
 async function versionOf(path: string): Promise<string> {
