@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastLines, openLog } from "./log-file.ts";
 import type { Probe } from "./probe.ts";
+import { untilStopped } from "./process-identity.ts";
 
 export type ChildSpec = {
   /** Unique name: auth-1, nats. */
@@ -129,13 +130,14 @@ export class Child {
     });
   }
 
-  /** Sends the signal to the process group; for a deadly one, resolves when the process has gone. */
+  /** Sends the signal to the process group; resolves when the process has gone or stands still, where that is what the signal does. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const run = this.#run;
     if (run === undefined) return;
     if (FATAL.has(signal)) this.#killed = true;
     signalGroup(run.pid, signal);
     if (FATAL.has(signal)) await run.exited;
+    else if (signal === "SIGSTOP") await untilStopped(run.pid);
   }
 
   /** SIGTERM, then SIGKILL after `graceMs`. Returns false when it had to be forced. */

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 
 /**
  * What tells this process from a later one with the same pid: the boot and the start time.
@@ -12,6 +13,11 @@ export function startTimeOf(pid: number): string | undefined {
 /** True when the process that was recorded is still the one that runs under this pid. */
 export function isAlive(pid: number, startTime: string): boolean {
   return startTimeOf(pid) === startTime;
+}
+
+/** Waits until a process that was sent a SIGSTOP stands still: on a busy machine its threads run on for a moment. Not for one that has gone. */
+export async function untilStopped(pid: number): Promise<void> {
+  while (startTimeOf(pid) !== undefined && !isStopped(pid)) await delay(1);
 }
 
 /** One line for pid files and lock owners. */
@@ -46,6 +52,19 @@ function startTimeFromPs(pid: number): string | undefined {
     return line === "" || line.startsWith("Z") ? undefined : line.replace(/^\S+\s+/, "").replaceAll(/\s+/g, "_");
   } catch (error) {
     if (error instanceof Error && "status" in error && error.status === 1) return undefined; // ps: no such process
+    throw error;
+  }
+}
+
+function isStopped(pid: number): boolean {
+  if (process.platform !== "linux") {
+    return execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).startsWith("T");
+  }
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/stat`, "utf8"));
+    return threads.every((stat) => /^[TtZX]/.test(stat.slice(stat.lastIndexOf(")") + 2)));
+  } catch (error) {
+    if (isMissing(error)) return false; // a thread that has just ended
     throw error;
   }
 }

@@ -39,7 +39,7 @@ describe("startMesh", function () {
 
   it("starts the services behind Envoy and tells where they are", async () => {
     assert.equal((await fetch(`${mesh.endpoints.edge}/healthz`)).status, 200);
-    await grpcHealthProbe(meshPort())(AbortSignal.timeout(1_000));
+    await grpcHealthProbe(meshPort())(AbortSignal.timeout(10_000));
     const endpoints = await written();
     assert.deepEqual(endpoints, mesh.endpoints);
     assert.deepEqual(
@@ -67,7 +67,7 @@ describe("startMesh", function () {
     assert.equal(mesh.process("message-1").pid, 0);
     await mesh.untilReady("message-1");
     assert.equal(meshPort(), port);
-    await grpcHealthProbe(port)(AbortSignal.timeout(1_000));
+    await grpcHealthProbe(port)(AbortSignal.timeout(10_000));
     const { pid, restarts } = mesh.process("message-1");
     assert.equal(restarts, before.restarts + 1);
     while ((await written()).services.message[0]?.pid !== pid) await delay(10);

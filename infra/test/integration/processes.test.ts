@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ChildSpec } from "@oceanchat/infra/child";
@@ -41,7 +41,7 @@ describe("Processes", () => {
   it("starts a dead process again and tells which, why, and its last lines", async () => {
     const lines: string[] = [];
     const processes = await open(lines, true);
-    const script = `[ -e crashed ] && exec sleep 600; touch crashed; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; sleep 0.2; exit 7`;
+    const script = `[ -e crashed ] && exec sleep 600; touch crashed; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; sleep 0.5; exit 7`;
     await processes.start([shell(script)]);
     const first = processes.pidOf("thing-1");
     while (processes.get("thing-1").restarts === 0) await delay(10);
@@ -90,7 +90,11 @@ describe("Processes", () => {
   it("kills what ignores SIGTERM", async () => {
     const lines: string[] = [];
     const processes = await open(lines);
-    await processes.start([shell("trap '' TERM; echo up; while :; do sleep 1; done", { ready: () => delay(200) })]);
+    const ready = async () => {
+      const log = await readFile(join(folder.path, "thing-1.log"), "utf8");
+      if (!log.includes("up")) throw new Error("it doesn't ignore it yet");
+    };
+    await processes.start([shell("trap '' TERM; echo up; while :; do sleep 1; done", { ready })]);
     const child = processes.get("thing-1");
     const { pid } = child;
     const started = startTimeOf(pid) ?? "";

@@ -15,8 +15,8 @@ describe("startServers", function () {
   after(() => servers.stop());
 
   it("starts the three, each at its own port", async () => {
-    await redisProbe(port(servers.redisUrl))(AbortSignal.timeout(1_000));
-    await tcpProbe(port(servers.mongodbUrl))(AbortSignal.timeout(1_000));
+    await redisProbe(port(servers.redisUrl))(AbortSignal.timeout(10_000));
+    await tcpProbe(port(servers.mongodbUrl))(AbortSignal.timeout(10_000));
     const answer = await natsRequest(servers.natsUrl, "$JS.API.INFO", "");
     assert.equal(answer.type, "io.nats.jetstream.api.v1.account_info_response");
     assert.ok(existsSync(servers.logs("nats")));
@@ -33,7 +33,7 @@ describe("startServers", function () {
     assert.equal((await natsRequest(servers.natsUrl, "$JS.API.STREAM.CREATE.T", stream)).error, undefined);
     assert.equal((await natsRequest(servers.natsUrl, "t", "kept")).seq, 1);
     await servers.kill("nats");
-    await assert.rejects(tcpProbe(port(servers.natsUrl))(AbortSignal.timeout(1_000)));
+    await assert.rejects(tcpProbe(port(servers.natsUrl))(AbortSignal.timeout(10_000)));
     await servers.untilReady("nats");
     assert.equal((await natsRequest(servers.natsUrl, "t", "next")).seq, 2);
   });
@@ -41,8 +41,8 @@ describe("startServers", function () {
   it("brings the others back, too", async () => {
     await Promise.all([servers.kill("valkey"), servers.kill("mongodb")]);
     await servers.untilReady();
-    await redisProbe(port(servers.redisUrl))(AbortSignal.timeout(1_000));
-    await tcpProbe(port(servers.mongodbUrl))(AbortSignal.timeout(1_000));
+    await redisProbe(port(servers.redisUrl))(AbortSignal.timeout(10_000));
+    await tcpProbe(port(servers.mongodbUrl))(AbortSignal.timeout(10_000));
   });
 
   it("says so when a server was not asked for", async () => {
