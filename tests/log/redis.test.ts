@@ -9,7 +9,7 @@ import {
 } from "@oceanchat/gen/oceanchat/query/v1/query_service_pb";
 import { type Record as LogRecord, RecordSchema } from "@oceanchat/gen/oceanchat/records/v1/record_pb";
 import { Redis } from "ioredis";
-import { atRest } from "./support/at-rest.ts";
+import { atRest, untilIndexed } from "./support/at-rest.ts";
 import { createGroup, directOf, type LogUser, registerUser } from "./support/log-user.ts";
 import { editing, Recorder, reacting, recalling, saying } from "./support/recorder.ts";
 import { logMesh } from "./support/shared-mesh.ts";
@@ -28,6 +28,7 @@ describe("query while Redis loses everything", () => {
     const recorder = new Recorder(mesh);
     for (const conversationId of conversationIds) await fill(recorder, ann, bob, conversationId);
     await atRest(mesh, users, conversationIds);
+    await untilIndexed(mesh);
     const redis = new Redis(mesh.mesh.endpoints.infra.redis);
     try {
       const before = await everything(bob, conversationIds);
@@ -41,6 +42,7 @@ describe("query while Redis loses everything", () => {
       // What comes after a loss begins a tail that doesn't reach back.
       await recorder.resolve(recorder.begin(saying(ann, conversationIds[0] ?? "", "after the loss")));
       await atRest(mesh, users, conversationIds);
+      await untilIndexed(mesh);
       const after = await everything(bob, conversationIds);
       await redis.flushall();
       assert.deepEqual(await everything(bob, conversationIds), after, "a tail that is only the end");

@@ -84,6 +84,15 @@ export async function untilWritten({ jsm }: Pick<LogMesh, "jsm">, waitMs = REST_
   }
 }
 
+/** Waits until what is in the log can be found: messages are indexed for search a second or so after they are stored. */
+export async function untilIndexed({ jsm }: Pick<LogMesh, "jsm">, waitMs = REST_MS): Promise<void> {
+  for (const began = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const { num_pending, num_ack_pending } = await jsm.consumers.info("LOG", "search-index");
+    if (num_pending + num_ack_pending === 0) return;
+    if (Date.now() - began > waitMs) throw new Error(`${num_pending + num_ack_pending} records are not indexed yet`);
+  }
+}
+
 /** What a user reads of the log as it is, page by page from the beginning. */
 export async function wholeList({ userId, query }: LogUser, conversationId: string): Promise<View> {
   const began = performance.now();
