@@ -62,6 +62,8 @@ export class World {
   readonly #links: Link[] = [];
   /** All that ever were. */
   readonly #connections: Connection[] = [];
+  /** How often something happened to each gateway. */
+  readonly #struck = [0, 0];
 
   constructor(mesh: Mesh, redis: Redis, viewer: TestUser, people: readonly Person[], locates: readonly Locate[]) {
     this.#mesh = mesh;
@@ -153,13 +155,15 @@ export class World {
   }
 
   #touch(gateway: number): void {
+    this.#struck[gateway] = (this.#struck[gateway] ?? 0) + 1;
     for (const connection of this.#connections) {
       const { endedWith = GONE } = connection;
       if (connection.gateway === gateway && endedWith === GONE) connection.touched = true;
     }
   }
 
-  #opened(device: Device, connection: Connection): void {
+  #opened(device: Device, opened: Pick<Connection, "socket" | "link" | "gateway" | "touched">): void {
+    const connection: Connection = { ...opened, lost: false, endedWith: undefined };
     device.connections.push(connection);
     this.#connections.push(connection);
     void connection.socket.closed.then(({ code }) => {
@@ -187,6 +191,7 @@ export class World {
   async #connect(device: Device, gateway: number): Promise<void> {
     const at = this.#mesh.endpoints.services["ws-gateway"][gateway]?.ws;
     if (at === undefined) throw new Error(`there is no gateway ${gateway}`);
+    const struck = this.#struck[gateway];
     const link = await openLink(at);
     this.#links.push(link);
     const opened = TestSocket.open({ url: `ws://${link.address}/ws`, token: device.login.token });
@@ -195,7 +200,8 @@ export class World {
       setTimeout(OPENING_MS, undefined, { ref: false }).then(() => assertNever("a socket never opened")),
     ])
       .then(
-        (socket) => this.#opened(device, { socket, link, gateway, lost: false, touched: false, endedWith: undefined }),
+        // Its hello may have been under way when something happened to its gateway.
+        (socket) => this.#opened(device, { socket, link, gateway, touched: this.#struck[gateway] !== struck }),
         () => link.close(), // its gateway is dead, or has closed it at once
       )
       .finally(() => this.#opening.delete(opening));

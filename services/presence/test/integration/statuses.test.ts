@@ -16,7 +16,7 @@ import { answers } from "@oceanchat/runtime/testing-public";
 import { openRelay, type Relay } from "@oceanchat/runtime/testing-relay";
 import { openTestIssuer } from "@oceanchat/runtime/testing-tokens";
 import { Redis } from "ioredis";
-import { eventually, type RunningPresence, startPresence } from "../support/running.ts";
+import { eventually, keepLeased, type RunningPresence, startPresence } from "../support/running.ts";
 
 const LEASE_MS = 3_000;
 const id = (n: number) => `01890a5d-ac96-774b-bcce-${n.toString(16).padStart(12, "0")}`;
@@ -33,7 +33,7 @@ describe("statuses over Valkey and the store", () => {
   let other: RunningPresence;
   let redis: Redis;
   let verdictOf: (question: PresenceQuestion) => PresenceVerdict = () => PresenceVerdict.ALL;
-  let renewing: NodeJS.Timeout;
+  let renewing: ReturnType<typeof keepLeased> | undefined;
   let environment: Env;
 
   before(async function () {
@@ -55,7 +55,7 @@ describe("statuses over Valkey and the store", () => {
     environment = env;
     [presence, other] = await Promise.all([startPresence(servers, env), startPresence(servers, env)]);
     await presence.lease("g1");
-    renewing = setInterval(() => void presence.lease("g1"), 500);
+    renewing = keepLeased(presence, "g1");
     // Presence doesn't wait for the store when it starts.
     for (const at of [presence, other]) {
       await eventually(
@@ -70,7 +70,7 @@ describe("statuses over Valkey and the store", () => {
   });
 
   after(async () => {
-    clearInterval(renewing);
+    await renewing?.stop();
     await Promise.all([presence?.stop(), other?.stop()]);
     await users?.close(0);
     await auth?.close(0);
@@ -103,21 +103,23 @@ describe("statuses over Valkey and the store", () => {
       ...(expireMs === undefined ? {} : { expireTime: timestampFromMs(expireMs) }),
     });
 
-  it("shows who is here, what he says, and when he was last here", async () => {
+  it("shows who is here, what he says, and when he was last here", async function () {
+    this.timeout(30_000);
     const user = someone();
     assert.deepEqual(await look(user), { status: Status.OFFLINE, text: "", lastSeen: undefined });
     await connect(user);
     assert.deepEqual(await look(user), { status: Status.ONLINE, text: "", lastSeen: undefined });
     await set(user, Status.BUSY, "writing");
     assert.deepEqual(await look(user), { status: Status.BUSY, text: "writing", lastSeen: undefined });
-    await eventually(async () => assert.equal((await look(user, viewer, other)).text, "writing"), 2_000);
+    await eventually(async () => assert.equal((await look(user, viewer, other)).text, "writing"), 10_000);
     const before = Date.now();
     await disconnect(user);
     const { lastSeen = 0, ...rest } = await look(user);
     assert.deepEqual(rest, { status: Status.OFFLINE, text: "" });
     assert.ok(lastSeen >= before - 5 && lastSeen <= Date.now() + 5, `${lastSeen}`);
-    await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 5_000);
-    assert.equal((await look(user)).lastSeen, lastSeen, "the same when it is written");
+    await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 10_000);
+    // The instance that has written it may be the other one: then this one reads it in a second.
+    await eventually(async () => assert.equal((await look(user)).lastSeen, lastSeen, "the same when written"), 10_000);
   });
 
   it("keeps somebody online while another of his devices is", async () => {
@@ -130,7 +132,8 @@ describe("statuses over Valkey and the store", () => {
     assert.equal(await statusOf(user), Status.OFFLINE);
   });
 
-  it("shows the invisible as offline since he hid, also after everything in Redis is lost", async () => {
+  it("shows the invisible as offline since he hid, also after everything in Redis is lost", async function () {
+    this.timeout(30_000);
     const user = someone();
     await connect(user);
     const before = Date.now();
@@ -144,30 +147,32 @@ describe("statuses over Valkey and the store", () => {
     await presence.lease("g1");
     await connect(user);
     for (const at of [presence, other]) {
-      await eventually(async () => assert.equal(await statusOf(user, user, at), Status.INVISIBLE), 2_000);
+      await eventually(async () => assert.equal(await statusOf(user, user, at), Status.INVISIBLE), 10_000);
       assert.deepEqual(await look(user, viewer, at), { status: Status.OFFLINE, text: "", lastSeen });
     }
     await disconnect(user);
-    await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 5_000);
+    await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 10_000);
     assert.equal((await look(user)).lastSeen, lastSeen, "going while invisible isn't seen");
   });
 
-  it("ends a status when it expires", async () => {
+  it("ends a status when it expires", async function () {
+    this.timeout(30_000);
     const user = someone();
     await connect(user);
-    await set(user, Status.INVISIBLE, "", Date.now() + 700);
+    await set(user, Status.INVISIBLE, "", Date.now() + 3_000);
     assert.equal(await statusOf(user), Status.OFFLINE);
-    await eventually(async () => assert.equal(await statusOf(user), Status.ONLINE), 3_000);
+    await eventually(async () => assert.equal(await statusOf(user), Status.ONLINE), 15_000);
   });
 
-  it("follows who may see whom", async () => {
+  it("follows who may see whom", async function () {
+    this.timeout(30_000);
     const user = someone();
     await connect(user);
     verdictOf = () => PresenceVerdict.HIDDEN;
     assert.equal(await statusOf(user), Status.OFFLINE);
     assert.equal(await statusOf(user, user), Status.ONLINE);
     verdictOf = () => PresenceVerdict.STATUS;
-    await eventually(async () => assert.equal(await statusOf(user), Status.ONLINE), 3_000);
+    await eventually(async () => assert.equal(await statusOf(user), Status.ONLINE), 10_000);
     await disconnect(user);
     assert.deepEqual(await look(user), { status: Status.OFFLINE, text: "", lastSeen: undefined });
   });
@@ -194,8 +199,12 @@ describe("statuses over Valkey and the store", () => {
     const renewed = Date.now();
     await presence.connect({ gatewayId: "g2", userId: user, connectionId: "c", deviceId: "d" });
     assert.equal(await statusOf(user), Status.ONLINE);
-    await eventually(async () => assert.ok((await look(user)).lastSeen !== undefined), LEASE_MS + 5_000);
-    const { status, lastSeen = 0 } = await look(user);
+    let seen = await look(user);
+    await eventually(async () => {
+      seen = await look(user);
+      assert.ok(seen.lastSeen !== undefined);
+    }, LEASE_MS + 15_000);
+    const { status, lastSeen = 0 } = seen;
     assert.equal(status, Status.OFFLINE);
     assert.ok(Math.abs(lastSeen - renewed) < 1_000, `${lastSeen - renewed} ms`);
   });
@@ -234,7 +243,7 @@ describe("statuses over Valkey and the store", () => {
       assert.equal((await started.find({ userIds: [user] })).connections.length, 1);
       assert.equal(await statusOf(user, viewer, started), Status.OFFLINE, "nobody knows what he has chosen");
       toStore.mend();
-      await eventually(async () => assert.equal(await statusOf(user, viewer, started), Status.BUSY), 15_000);
+      await eventually(async () => assert.equal(await statusOf(user, viewer, started), Status.BUSY), 40_000);
     } finally {
       toStore.mend();
       await started.stop();
@@ -254,7 +263,7 @@ describe("statuses over Valkey and the store", () => {
     await disconnect(user);
     toStore.mend();
     await eventually(async () => assert.equal(await redis.zscore("presence:left", user), null), 20_000);
-    await eventually(async () => assert.notEqual((await look(user)).lastSeen, undefined), 5_000);
+    await eventually(async () => assert.notEqual((await look(user)).lastSeen, undefined), 10_000);
     assert.equal(await statusOf(hidden, hidden), Status.INVISIBLE);
   });
 });

@@ -63,6 +63,20 @@ export async function startPresence(servers: TestServers, env: Env = {}) {
 
 export type RunningPresence = Awaited<ReturnType<typeof startPresence>>;
 
+/** Renews a gateway's lease until it is told to stop; `stop` resolves when nothing is under way any more. */
+export function keepLeased(presence: Pick<RunningPresence, "lease">, gatewayId: string, everyMs = 500) {
+  let last: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    last = presence.lease(gatewayId).catch(() => undefined); // the next one may do
+  }, everyMs);
+  return {
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      await last;
+    },
+  };
+}
+
 /** Tries until it holds; the last reason when it doesn't in time. */
 export async function eventually(check: () => Promise<void>, withinMs: number): Promise<void> {
   const until = performance.now() + withinMs;
