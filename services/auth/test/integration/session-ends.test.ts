@@ -20,10 +20,15 @@ class FakeGateway {
   readonly events = new EventEmitter();
   /** Calls that it answers by nothing, first. */
   silentFor = 0;
+  /** When it did so last, in milliseconds. */
+  silentSince = Number.POSITIVE_INFINITY;
   readonly registration: Registration = implement(GatewayMeshService, {
     closeConnections: ({ connectionIds, sessionIds, code, reason }) => {
       assert.deepEqual(connectionIds, []);
-      if (this.silentFor-- > 0) return new Promise<never>(() => undefined);
+      if (this.silentFor-- > 0) {
+        this.silentSince = performance.now();
+        return new Promise<never>(() => undefined);
+      }
       this.closed.push({ sessionIds, code, reason });
       this.events.emit("closed");
       return { closed: sessionIds.length };
@@ -157,15 +162,17 @@ describe("the connections of ended sessions", () => {
     assert.deepEqual((await gateway.closing(cleo.phone)).sessionIds, [cleo.phone]);
   });
 
-  it("are closed by a second try when the gateway doesn't answer the first, within two seconds", async () => {
+  it("are closed by a second try when the gateway doesn't answer the first, a second later", async () => {
     const { as, phone } = await somebody();
     gateway.silentFor = 1;
-    const since = performance.now();
     await as.logout({});
-    const answeredMs = performance.now() - since;
-    assert.ok(answeredMs < 500, `the answer waited for the gateway: ${answeredMs} ms`);
+    const answeredAt = performance.now();
+    // Who waits for the gateway waits 750 ms for its answer.
+    const waitedMs = answeredAt - gateway.silentSince;
+    assert.ok(waitedMs < 700, `the answer waited for the gateway: ${waitedMs} ms`);
     assert.deepEqual((await gateway.closing(phone)).sessionIds, [phone]);
-    assert.ok(performance.now() - since < 2_000);
+    // After a second; the rest is for a busy machine.
+    assert.ok(performance.now() - answeredAt < 4_000);
   });
 
   it("are closed by the second try when they weren't in presence yet", async () => {

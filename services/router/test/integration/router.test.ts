@@ -125,7 +125,7 @@ describe("router", () => {
     doors.push(door);
     const exchange = await run([accept], {
       OCEANCHAT_QUERY_ADDRESSES: `127.0.0.1:${door.port}`,
-      OCEANCHAT_DISPATCH_TIMEOUT_MS: "500",
+      OCEANCHAT_DISPATCH_TIMEOUT_MS: "2000",
     });
     const packet: Packet = { requestId: 9, command: { case: "sync", value: { cursor: "c" } } };
     for (const [codec, write] of [
@@ -256,16 +256,17 @@ describe("router", () => {
   });
 
   it("says that the outcome is unknown when message doesn't answer in time", async () => {
-    const exchange = await run([() => new Promise(() => undefined)], { OCEANCHAT_DISPATCH_TIMEOUT_MS: "200" });
+    const exchange = await run([() => new Promise(() => undefined)], { OCEANCHAT_DISPATCH_TIMEOUT_MS: "1500" });
     const error = errorOf(await exchange(binary(sendToGroup(3))));
     assert.deepEqual([error.requestId, error.code, error.reason], [3, 4, "ERROR_REASON_OUTCOME_UNKNOWN"]);
   });
 
-  it("leaves message alone when it is away, and finds it again", async () => {
+  it("leaves message alone when it is away, and finds it again", async function () {
+    this.timeout(60_000);
     const exchange = await run([accept], {
-      OCEANCHAT_DISPATCH_TIMEOUT_MS: "200",
+      OCEANCHAT_DISPATCH_TIMEOUT_MS: "1500",
       OCEANCHAT_BREAKER_FAILURES: "3",
-      OCEANCHAT_BREAKER_OPEN_MS: "300",
+      OCEANCHAT_BREAKER_OPEN_MS: "2000",
     });
     assert.equal(readAnswer(await exchange(binary(sendToGroup(1)))).event.case, "messageAccepted");
     const port = doors[0]?.port ?? 0;
@@ -275,9 +276,9 @@ describe("router", () => {
     const error = errorOf(await exchange(binary(sendToGroup(4))));
     assert.deepEqual([error.requestId, error.reason], [4, "ERROR_REASON_UNAVAILABLE"]);
     assert.ok(error.retryAfter !== undefined);
-    assert.ok(performance.now() - startedAt < 150, "it waited for the timeout");
+    assert.ok(performance.now() - startedAt < 1_400, "it waited for the timeout");
     doors = [await openFakeMessage(accept, port)];
-    for (let tries = 0; tries < 50; tries++) {
+    for (let tries = 0; tries < 150; tries++) {
       const { event } = readAnswer(await exchange(binary(sendToGroup(5))));
       if (event.case === "messageAccepted") return;
       await new Promise((resolve) => setTimeout(resolve, 100));
