@@ -143,7 +143,7 @@ describe("the search index", () => {
   });
 
   it("is kept by the service from the log, unless it is switched off", async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const host = testHost("test");
     const bus = await host.bus(servers.natsUrl);
     await bus.ensureStream(LogEntrySchema);
@@ -155,7 +155,7 @@ describe("the search index", () => {
     const env = { OCEANCHAT_NATS_URL: servers.natsUrl, OCEANCHAT_MONGODB_URL: servers.mongodbUrl };
     const untilStored = async (collection: string, seq: bigint) => {
       const filter = { conversationId: DIRECT, seq };
-      const deadline = Date.now() + 30_000;
+      const deadline = Date.now() + 60_000;
       while ((await client.db("oceanchat").collection(collection).countDocuments(filter)) === 0) {
         assert.ok(Date.now() < deadline, `${collection} has no ${seq}`);
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -117,7 +117,7 @@ describe("persistence-writer", () => {
   });
 
   it("keeps what the proto says, whole", async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     writer = await WriterProcess.start(env);
     const logEntry = entry(1, 50);
     const sequence = await append(logEntry);
@@ -146,7 +146,7 @@ describe("persistence-writer", () => {
   });
 
   it("sends poison to the dead and stores what comes after", async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     writer = await WriterProcess.start(env);
     const conversationId = `d_${id(500)}_${id(501)}`;
     const subject = stream.subjectOf("conversation", { id: conversationId });
@@ -183,7 +183,7 @@ describe("persistence-writer", () => {
   });
 
   it("keeps the newest records in Redis too, and does without it", async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const conversationId = `d_${id(600)}_${id(601)}`;
     const redis = new Redis(servers.redisUrl);
     redis.on("error", () => {}); // it is killed below
