@@ -37,7 +37,8 @@ describe("auth", () => {
     }
     [one, other] = await Promise.all(starting);
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await Promise.all(running.map((auth) => auth.stop()));
     await user?.close(0);
     await servers?.stop();

@@ -120,7 +120,8 @@ describe("the connections of ended sessions", () => {
     presenceAway = false;
     messageAway = 0;
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await auth?.stop();
     await Promise.all(doors.map((door) => door.close(0)));
     await servers?.stop();

@@ -42,7 +42,8 @@ describe("auth's store", () => {
     servers = await startServers({ mongo: true });
     store = await open();
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await store?.close();
     await servers?.stop();
   });

@@ -41,7 +41,8 @@ describe("access tokens", () => {
     kid = decoded.header.kid ?? "";
     claims = decoded.payload;
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await auth?.stop();
     await user?.close(0);
     await servers?.stop();

@@ -14,7 +14,8 @@ describe("the client of Redis", () => {
     redis.on("error", () => undefined);
     await once(redis, "ready");
   });
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     redis?.disconnect();
     await servers?.stop();
   });

@@ -21,7 +21,8 @@ describe("presence over Valkey", () => {
     [presence, other] = await Promise.all([startPresence(servers, env), startPresence(servers, env)]);
   });
 
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await Promise.all([presence?.stop(), other?.stop()]);
     redis?.disconnect();
     await servers?.stop();

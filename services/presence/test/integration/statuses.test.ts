@@ -69,7 +69,8 @@ describe("statuses over Valkey and the store", () => {
     }
   });
 
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     await renewing?.stop();
     await Promise.all([presence?.stop(), other?.stop()]);
     await users?.close(0);

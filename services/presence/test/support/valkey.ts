@@ -19,7 +19,8 @@ export function worldOverValkey() {
     store = openRedisStore(servers.redisUrl, silentLog);
   });
 
-  after(async () => {
+  after(async function () {
+    this.timeout(60_000);
     store?.close();
     redis?.disconnect();
     await servers?.stop();
