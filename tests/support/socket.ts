@@ -33,7 +33,7 @@ export interface SocketOptions {
 }
 
 /** How long a connection may take to be ready, in milliseconds. */
-const HELLO_MS = 10_000;
+const HELLO_MS = 20_000;
 
 interface Waiter {
   readonly accepts: (packet: ServerPacket) => boolean;

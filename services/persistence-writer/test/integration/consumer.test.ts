@@ -87,7 +87,7 @@ describe("consumeLog", () => {
   });
 
   it("takes out what the store refuses, says why, and stores the rest", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const poison = id(20_007);
     const { core, stored, all } = storing(499, (entries) => {
       if (entries.some(({ row }) => row.recordId === poison)) throw new RecordRefusedError("too odd");

@@ -67,7 +67,7 @@ describe("MongoStore", () => {
   });
 
   it("does not take silence for success", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const relay = await openRelay(servers.mongodbUrl);
     const cut = await openStore({ url: relay.url, database: "oceanchat", name: "test", log: silentLog });
     try {

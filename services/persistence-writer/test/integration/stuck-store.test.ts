@@ -33,7 +33,7 @@ describe("MongoStore and a server that takes nothing", () => {
   });
 
   it("gives an operation up that can't even be written", async function () {
-    this.timeout(20_000);
+    this.timeout(60_000);
     const at = relay.address();
     assert.ok(at !== null && typeof at === "object");
     const { host } = new URL(servers.mongodbUrl);

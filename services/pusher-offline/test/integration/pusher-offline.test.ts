@@ -123,7 +123,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
   };
 
   it("tells a device once, with the sender's name, however often the task comes", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const [userId, recordId] = [randomUUID(), randomUUID()];
     const { token } = await register(userId);
     await tell(userId, recordId);
@@ -169,7 +169,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
   });
 
   it("gives those whose gateway has gone time to come back, and holds up nobody for it", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const [recordId, gone, back, other] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     const { token } = await register(gone);
     const { token: unneeded } = await register(back);
@@ -189,7 +189,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
   });
 
   it("forgets a token that FCM calls unregistered", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const [userId, recordId] = [randomUUID(), randomUUID()];
     const { token, tokenId } = await register(userId);
     fcm.answer(token, { error: "UNREGISTERED" });
@@ -199,7 +199,7 @@ describe("pusher-offline over NATS, MongoDB and FCM's protocol", () => {
   });
 
   it("tries again what FCM could not take, under the same ids", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const [userId, recordId] = [randomUUID(), randomUUID()];
     const { token } = await register(userId);
     fcm.answer(token, { error: "UNAVAILABLE" });

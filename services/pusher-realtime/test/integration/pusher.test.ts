@@ -174,7 +174,7 @@ describe("pusher-realtime over NATS", () => {
   });
 
   it("gives a silent gateway up, and others don't wait for it", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const silent = await gateway("bob/1");
     silent.silent = true;
     const other = await gateway("carol/1");
@@ -219,7 +219,7 @@ describe("pusher-realtime over NATS", () => {
   });
 
   it("sends to the dead what five processes took and did not live to acknowledge, and writes it to nobody", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     await pusher?.host.stop();
     const gw = await gateway("bob/1");
     await publish(task([addressed(next(), ["bob/1"])], gw.address));
