@@ -8,7 +8,7 @@ export const stormBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: "services/presence/src/core/connections.ts",
-        find: "if (displaced.length > 0) await store.noteDisplaced(displaced, leaseMs);",
+        find: "if (displaced.length > 0) await store.noteDisplaced(connection.userId, displaced, leaseMs);",
         replace: "",
       },
     ],
@@ -17,6 +17,22 @@ export const stormBugs: readonly PlantedBug[] = [
       name: "tells a gateway by its lease what was replaced",
     },
     says: /^\s*[+-]\s+connectionId: 'old'/,
+  },
+  {
+    name: "displaced-forgotten",
+    harm: "An instance of presence dies in the wrong moment: an open socket is forgotten, and nothing is pushed to it any more.",
+    changes: [
+      {
+        file: "services/presence/src/store/connection-scripts.ts",
+        find: "{redis.call('HDEL', KEYS[1], ARGV[1]), redis.call('HGETALL', KEYS[2])}",
+        replace: "{redis.call('HDEL', KEYS[1], ARGV[1]), {}}",
+      },
+    ],
+    test: {
+      spec: "services/presence/test/integration/displaced.test.ts",
+      name: "has it noted when the new connection goes",
+    },
+    says: /^\s*[+-]\s+'old'/,
   },
   {
     name: "memberships-one-by-one",

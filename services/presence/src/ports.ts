@@ -41,7 +41,7 @@ export interface KnownGateways {
 
 /** What adding a connection says. */
 export interface AddAnswer {
-  /** Who gave way. */
+  /** Who gave way, now or before without being noted. */
   readonly displaced: readonly DisplacedConnection[];
 }
 
@@ -51,6 +51,8 @@ export interface Removal {
   readonly removed: boolean;
   /** The gateways of the user's other entries, living or not. */
   readonly otherGatewayIds: readonly string[];
+  /** The user's connections that gave way before without being noted. */
+  readonly unnoted: readonly DisplacedConnection[];
 }
 
 /** A gateway that has been silent for a lease. */
@@ -74,8 +76,11 @@ export interface ConnectionStore {
   ): Promise<AddAnswer | { readonly ask: readonly string[] }>;
   /** Removes only this connection's own entry, and keeps it from being added again. */
   remove(userId: string, connectionId: string): Promise<Removal>;
-  /** Notes for their gateways which connections gave way, as long as a lease. */
-  noteDisplaced(displaced: readonly DisplacedConnection[], leaseMs: number): Promise<void>;
+  /**
+   * Notes for their gateways which connections of a user gave way, as long as a lease. Until then the store names them again whenever
+   * the user's connections change: whoever was to note them may have died.
+   */
+  noteDisplaced(userId: string, displaced: readonly DisplacedConnection[], leaseMs: number): Promise<void>;
   /** Takes out what is noted for a gateway; not all, when it is much. */
   takeDisplaced(gatewayId: string): Promise<readonly string[]>;
   /** Renews a gateway's lease; false when there was none (any more). */

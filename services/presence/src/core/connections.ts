@@ -67,7 +67,7 @@ export function createConnections(needs: ConnectionNeeds): Connections {
   return {
     async connected(connection) {
       const displaced = await add(needs, connection);
-      if (displaced.length > 0) await store.noteDisplaced(displaced, leaseMs);
+      if (displaced.length > 0) await store.noteDisplaced(connection.userId, displaced, leaseMs);
       await changes.mark([connection.userId]);
       if (displaced.length === 0) return [];
       const addresses = await leases.addressesOf(displaced.map(({ gatewayId }) => gatewayId));
@@ -77,7 +77,8 @@ export function createConnections(needs: ConnectionNeeds): Connections {
       });
     },
     async disconnected(userId, connectionId) {
-      const { removed, otherGatewayIds } = await store.remove(userId, connectionId);
+      const { removed, otherGatewayIds, unnoted } = await store.remove(userId, connectionId);
+      if (unnoted.length > 0) await store.noteDisplaced(userId, unnoted, leaseMs);
       const alive = await leases.addressesOf(otherGatewayIds);
       if (removed && alive.size === 0) await left.note([userId], now());
       await changes.mark([userId]);

@@ -40,7 +40,7 @@ export async function sweep(needs: SweepNeeds): Promise<void> {
 
 /** False when nothing of the gateway is left. */
 async function sweepSlice(needs: SweepNeeds, gateway: SilentGateway, silentMs: number): Promise<boolean> {
-  const { store, leases, left, changes } = needs;
+  const { store, leases, left, changes, leaseMs } = needs;
   const { gatewayId, renewedMs } = gateway;
   const userIds = await store.reportedBy(gatewayId, SLICE);
   if (userIds.length === 0) {
@@ -49,6 +49,9 @@ async function sweepSlice(needs: SweepNeeds, gateway: SilentGateway, silentMs: n
   }
   leases.forget(gatewayId);
   const removals = await store.sweep(gatewayId, userIds, silentMs);
+  for (const [userId, { unnoted }] of removals) {
+    if (unnoted.length > 0) await store.noteDisplaced(userId, unnoted, leaseMs);
+  }
   const alive = await leases.addressesOf([...removals.values()].flatMap(({ otherGatewayIds }) => otherGatewayIds));
   const gone = [...removals].filter(
     ([, { removed, otherGatewayIds }]) => removed && !otherGatewayIds.some((other) => alive.has(other)),

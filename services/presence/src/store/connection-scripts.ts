@@ -1,11 +1,13 @@
 /**
  * Adds a connection as the device policy says, unless it has gone already. Atomic, so that of two that come at once exactly one
  * stays. Entries of gateways that don't live count for nothing; for gateways of which it isn't told whether they live, it asks
- * and changes nothing. Times are the server's, so that instances whose clocks differ agree.
- * KEYS: the user, the mark of a connection that has gone. ARGV: id, entry, the gateways that live, those that don't, the policy.
+ * and changes nothing. Times are the server's, so that instances whose clocks differ agree. Who gives way stays among the unnoted
+ * until its gateway's note is written, and is named by each answer: the note lies in another slot.
+ * KEYS: the user, the unnoted, the mark of a connection that has gone. ARGV: id, entry, the gateways that live, those that don't, the
+ * policy, how long the unnoted are kept.
  */
 const ADD = `
-if redis.call('EXISTS', KEYS[2]) == 1 then return {'done'} end
+if redis.call('EXISTS', KEYS[3]) == 1 then return {'done'} end
 local id, mine, alive, dead, policy = ARGV[1], cjson.decode(ARGV[2]), {}, {}, cjson.decode(ARGV[5])
 for _, g in ipairs(cjson.decode(ARGV[3])) do alive[g] = true end
 for _, g in ipairs(cjson.decode(ARGV[4])) do dead[g] = true end
@@ -68,28 +70,30 @@ if refused then return {'done', id, mine.g} end
 local now = redis.call('TIME')
 mine.id = nil
 mine.r = now[1] * 1000 + math.floor(now[2] / 1000)
-local answer = {'done'}
+redis.call('HDEL', KEYS[2], id)
 for _, entry in ipairs(gone) do
   redis.call('HDEL', KEYS[1], entry.id)
-  answer[#answer + 1] = entry.id
-  answer[#answer + 1] = entry.g
+  redis.call('HSET', KEYS[2], entry.id, entry.g)
 end
+if #gone > 0 then redis.call('PEXPIRE', KEYS[2], ARGV[6]) end
 redis.call('HSET', KEYS[1], id, cjson.encode(mine))
+local answer = redis.call('HGETALL', KEYS[2])
+table.insert(answer, 1, 'done')
 return answer`;
 
 /**
  * Removes a connection's own entry and marks it as gone, so that a report of it that comes late doesn't bring it back. Answers
- * whether it was there, and the gateways of the others.
+ * whether it was there, the unnoted, and the gateways of the others. KEYS: as for adding.
  */
 const REMOVE = `
-local answer = {redis.call('HDEL', KEYS[1], ARGV[1])}
-redis.call('SET', KEYS[2], '', 'PX', ARGV[2])
+local answer = {redis.call('HDEL', KEYS[1], ARGV[1]), redis.call('HGETALL', KEYS[2])}
+redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
 for _, entry in ipairs(redis.call('HVALS', KEYS[1])) do answer[#answer + 1] = cjson.decode(entry).g end
 return answer`;
 
-/** Removes a user's entries of a gateway that were added before a time. Answers how many, and the gateways of the others. */
+/** Removes a user's entries of a gateway that were added before a time. Answers how many, the unnoted, and the gateways of the others. */
 const SWEEP = `
-local answer = {0}
+local answer = {0, redis.call('HGETALL', KEYS[2])}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   local entry = cjson.decode(entries[i + 1])
@@ -138,20 +142,23 @@ return 0`;
 
 /** The scripts of connections. Each touches keys of one slot. */
 export const connectionScripts = {
-  presenceAdd: { lua: ADD, numberOfKeys: 2 },
-  presenceRemove: { lua: REMOVE, numberOfKeys: 2 },
-  presenceSweep: { lua: SWEEP, numberOfKeys: 1 },
+  presenceAdd: { lua: ADD, numberOfKeys: 3 },
+  presenceRemove: { lua: REMOVE, numberOfKeys: 3 },
+  presenceSweep: { lua: SWEEP, numberOfKeys: 2 },
   presenceRenewed: { lua: RENEWED, numberOfKeys: 1 },
   presenceSilent: { lua: SILENT, numberOfKeys: 1 },
   presenceSetApart: { lua: SET_APART, numberOfKeys: 2 },
   presenceForget: { lua: FORGET, numberOfKeys: 1 },
 } as const;
 
+/** How many entries were removed; the unnoted, id and gateway by turns; the gateways of the others. */
+export type Removed = [number, string[], ...string[]];
+
 /** What they look like as commands. */
 export interface ConnectionScripts {
-  presenceAdd(user: string, gone: string, ...args: string[]): Promise<string[]>;
-  presenceRemove(user: string, gone: string, connectionId: string, markMs: number): Promise<[number, ...string[]]>;
-  presenceSweep(user: string, gatewayId: string, addedBeforeMs: number): Promise<[number, ...string[]]>;
+  presenceAdd(user: string, unnoted: string, gone: string, ...args: (string | number)[]): Promise<string[]>;
+  presenceRemove(user: string, unnoted: string, gone: string, connectionId: string, markMs: number): Promise<Removed>;
+  presenceSweep(user: string, unnoted: string, gatewayId: string, addedBeforeMs: number): Promise<Removed>;
   presenceRenewed(gateways: string, gatewayId: string): Promise<number>;
   presenceSilent(gateways: string, leaseMs: number, limit: number): Promise<string[]>;
   presenceSetApart(users: string, apart: string, limit: number): Promise<string[]>;

@@ -1,6 +1,13 @@
 import type { Redis } from "ioredis";
-import type { AddAnswer, ConnectionStore, LiveConnection, Removal, SilentGateway, StampedStore } from "../ports.ts";
-import type { ConnectionScripts } from "./connection-scripts.ts";
+import type {
+  ConnectionStore,
+  DisplacedConnection,
+  LiveConnection,
+  Removal,
+  SilentGateway,
+  StampedStore,
+} from "../ports.ts";
+import type { ConnectionScripts, Removed } from "./connection-scripts.ts";
 import { createStamps, EPOCH_FIELD, STAMPS_KEY } from "./stamps.ts";
 import { unreachable } from "./unreachable.ts";
 
@@ -8,6 +15,8 @@ import { unreachable } from "./unreachable.ts";
 const keys = {
   /** Hash: connection id → entry. */
   user: (userId: string) => `presence:user:{${userId}}`,
+  /** Hash, for a minute: connection that gave way → its gateway, until that is noted for the gateway. */
+  unnoted: (userId: string) => `presence:unnoted:{${userId}}`,
   /** String, for a minute: this connection has gone, and a late report doesn't bring it back. */
   gone: (userId: string, connectionId: string) => `presence:gone:{${userId}}:${connectionId}`,
   /** String with the lease as its time to live: the gateway's address. */
@@ -27,6 +36,8 @@ const DISPLACED_AT_ONCE = 500;
 
 /** How long a connection that has gone can't come back, in milliseconds: longer than any report is under way. */
 const GONE_MS = 60_000;
+/** How long who gave way waits to be noted, in milliseconds: longer than a report is repeated, or a gateway lives unseen. */
+const UNNOTED_MS = 60_000;
 
 /** What a hash holds for a connection; short names, since there is one for every socket. The script adds `r`, when. */
 interface Entry {
@@ -44,32 +55,34 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
   return {
     async add(connection, { alive, dead }, policy) {
       const { userId, connectionId, gatewayId } = connection;
-      const args = [toEntry(connection), alive, dead, policy].map((value) => JSON.stringify(value));
+      const entry = [toEntry(connection), alive, dead, policy].map((value) => JSON.stringify(value));
+      const own = [keys.user(userId), keys.unnoted(userId), keys.gone(userId, connectionId)] as const;
       const [, [what, ...rest]] = await Promise.all([
         // Before the entry: an entry whose user isn't in the set would never be swept.
         redis.sadd(keys.users(gatewayId), userId).catch(unreachable),
-        redis.presenceAdd(keys.user(userId), keys.gone(userId, connectionId), connectionId, ...args).catch(unreachable),
+        redis.presenceAdd(...own, connectionId, ...entry, UNNOTED_MS).catch(unreachable),
         // After the entry, on the same connection: whoever sees the old stamp has asked before the entry counts.
         stamps.renew(userId),
       ]);
       return what === "ask" ? { ask: rest } : { displaced: pairs(rest) };
     },
     async remove(userId, connectionId) {
+      const own = [keys.user(userId), keys.unnoted(userId), keys.gone(userId, connectionId)] as const;
       const [answer] = await Promise.all([
-        redis
-          .presenceRemove(keys.user(userId), keys.gone(userId, connectionId), connectionId, GONE_MS)
-          .catch(unreachable),
+        redis.presenceRemove(...own, connectionId, GONE_MS).catch(unreachable),
         stamps.renew(userId),
       ]);
       return removalOf(answer);
     },
-    async noteDisplaced(displaced, leaseMs) {
+    async noteDisplaced(userId, displaced, leaseMs) {
       await Promise.all(
         displaced.flatMap(({ connectionId, gatewayId }) => [
           redis.sadd(keys.displaced(gatewayId), connectionId).catch(unreachable),
           redis.pexpire(keys.displaced(gatewayId), leaseMs).catch(unreachable),
         ]),
       );
+      const noted = displaced.map(({ connectionId }) => connectionId);
+      await redis.hdel(keys.unnoted(userId), ...noted).catch(unreachable);
     },
     takeDisplaced: (gatewayId) => redis.spop(keys.displaced(gatewayId), DISPLACED_AT_ONCE).catch(unreachable),
     async renewLease(gatewayId, address, leaseMs, nowMs) {
@@ -108,7 +121,9 @@ export function createConnectionStore(redis: Redis & ConnectionScripts): Connect
       redis.presenceSetApart(keys.users(gatewayId), keys.apart(gatewayId), limit).catch(unreachable),
     async sweep(gatewayId, userIds, addedBeforeMs) {
       const answers = await Promise.all(
-        userIds.map((userId) => redis.presenceSweep(keys.user(userId), gatewayId, addedBeforeMs).catch(unreachable)),
+        userIds.map((userId) =>
+          redis.presenceSweep(keys.user(userId), keys.unnoted(userId), gatewayId, addedBeforeMs).catch(unreachable),
+        ),
       );
       return new Map(answers.map((answer, index) => [userIds[index] ?? "", removalOf(answer)]));
     },
@@ -155,9 +170,10 @@ function fromEntry(userId: string, connectionId: string, text: string): LiveConn
   return { connectionId, gatewayId: g, userId, sessionId: s, deviceId: d, platform: p, codec, connectedAtMs: t };
 }
 
-const removalOf = ([removed, ...gatewayIds]: readonly [number, ...string[]]): Removal => ({
+const removalOf = ([removed, unnoted, ...gatewayIds]: Removed): Removal => ({
   removed: removed > 0,
   otherGatewayIds: gatewayIds,
+  unnoted: pairs(unnoted),
 });
 
 function pairsOf(flat: readonly string[]): [string, string][] {
@@ -166,5 +182,5 @@ function pairsOf(flat: readonly string[]): [string, string][] {
   return list;
 }
 
-const pairs = (flat: readonly string[]): AddAnswer["displaced"] =>
+const pairs = (flat: readonly string[]): DisplacedConnection[] =>
   pairsOf(flat).map(([connectionId, gatewayId]) => ({ connectionId, gatewayId }));

@@ -27,8 +27,8 @@ export function fakeConnections(entries: LiveConnection[], leases: Map<string, s
   const displaced: DisplacedConnection[] = [];
   const store: ConnectionStore = {
     add: async () => ({ displaced: [{ connectionId: "old", gatewayId: "g1" }] }),
-    remove: async () => ({ removed: true, otherGatewayIds: [] }),
-    noteDisplaced: async (connections) => void displaced.push(...connections),
+    remove: async () => ({ removed: true, otherGatewayIds: [], unnoted: [] }),
+    noteDisplaced: async (_, connections) => void displaced.push(...connections),
     takeDisplaced: async (gatewayId) =>
       displaced
         .splice(0)

@@ -90,7 +90,7 @@ describe("connections", () => {
     const { store: left, left: gone } = fakeLeft();
     const { changes, marked } = fakeChanges();
     let others: string[] = ["g1"];
-    store.remove = async () => ({ removed: true, otherGatewayIds: others });
+    store.remove = async () => ({ removed: true, otherGatewayIds: others, unnoted: [] });
     const connections = connectionsOver(store, () => 7_000, { left, changes });
     await connections.connected(connection("c", "g1"));
     await connections.disconnected("u1", "c");
@@ -99,7 +99,7 @@ describe("connections", () => {
     await connections.disconnected("u1", "c2");
     assert.deepEqual([...gone], [["u1", 7_000]]);
     assert.deepEqual(marked, ["u1", "u1", "u1"]);
-    store.remove = async () => ({ removed: false, otherGatewayIds: [] });
+    store.remove = async () => ({ removed: false, otherGatewayIds: [], unnoted: [] });
     await connectionsOver(store, () => 9_000, { left, changes }).disconnected("u1", "c2");
     assert.deepEqual([...gone], [["u1", 7_000]], "a repeated report moves nothing");
   });

@@ -27,10 +27,10 @@ describe("the sweep", () => {
     store.reportedBy = async () => slices.shift() ?? [];
     store.sweep = async () =>
       new Map([
-        ["u1", { removed: true, otherGatewayIds: [] }],
-        ["u2", { removed: true, otherGatewayIds: ["g2"] }],
-        ["u3", { removed: true, otherGatewayIds: ["g0"] }],
-        ["u4", { removed: false, otherGatewayIds: ["g1"] }],
+        ["u1", { removed: true, otherGatewayIds: [], unnoted: [] }],
+        ["u2", { removed: true, otherGatewayIds: ["g2"], unnoted: [] }],
+        ["u3", { removed: true, otherGatewayIds: ["g0"], unnoted: [] }],
+        ["u4", { removed: false, otherGatewayIds: ["g1"], unnoted: [] }],
       ]);
     const swept: (readonly string[])[] = [];
     store.swept = async (_, userIds, keep) => void swept.push(userIds, keep);
